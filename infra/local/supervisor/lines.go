@@ -1,0 +1,96 @@
+package supervisor
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"sportello/infra/local/fault"
+)
+
+// lines are the ways from functions to what they call: straight, or through
+// fault proxies, one set for each instance so that the right one is killed.
+type lines struct {
+	supervisor *Supervisor
+	mu         sync.Mutex
+	made       map[string]map[int]*line
+}
+
+// line is what one instance is told.
+type line struct {
+	dynamoDB, s3, sqs, aws, smtp, imap string
+	authorities                        string
+	closers                            []func()
+}
+
+func newLines(s *Supervisor) *lines {
+	return &lines{supervisor: s, made: map[string]map[int]*line{}}
+}
+
+func (l *line) environment() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL": l.aws, "AWS_ENDPOINT_URL_DYNAMODB": l.dynamoDB,
+		"AWS_ENDPOINT_URL_S3": l.s3, "AWS_ENDPOINT_URL_SQS": l.sqs,
+		"PEC_SMTP": l.smtp, "PEC_IMAP": l.imap, "SSL_CERT_FILE": l.authorities,
+	}
+}
+
+// straight is the line without proxies.
+func (l *lines) straight() *line {
+	a := l.supervisor.addresses
+	return &line{
+		dynamoDB: a.DynamoDB, s3: a.S3, sqs: a.SQS, aws: a.AWS, smtp: a.SMTP, imap: a.IMAP,
+		authorities: filepath.Join(l.supervisor.config.Data, "outside", "ca.pem"),
+	}
+}
+
+// addresses gives a slot's line; the proxies of a slot stay as long as the
+// local cloud runs, so that a link signed by an instance outlives it.
+func (l *lines) addresses(function string, slot int) (*line, error) {
+	if !l.supervisor.config.Faults {
+		return l.straight(), nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if have, ok := l.made[function][slot]; ok {
+		return have, nil
+	}
+	made, err := l.proxied(function, slot)
+	if err != nil {
+		return nil, err
+	}
+	if l.made[function] == nil {
+		l.made[function] = map[int]*line{}
+	}
+	l.made[function][slot] = made
+	return made, nil
+}
+
+func (l *lines) proxied(function string, slot int) (*line, error) {
+	set := &l.supervisor.faults
+	victim := fault.Victim{Function: function, Kill: func() { l.supervisor.pools[function].KillSlot(slot) }}
+	made := l.straight()
+	var problems []error
+	for _, address := range []*string{&made.dynamoDB, &made.s3, &made.sqs, &made.aws} {
+		p, err := fault.NewProxy(set, victim, *address)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		*address = p.Address()
+		made.closers = append(made.closers, p.Close)
+	}
+	return made, errors.Join(problems...)
+}
+
+func (l *lines) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, slots := range l.made {
+		for _, one := range slots {
+			for _, c := range one.closers {
+				c()
+			}
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package supervisor
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// welcome is what a person reads when everything answers, in Italian like the
+// pages it leads to.
+func (s *Supervisor) welcome() string {
+	var b strings.Builder
+	a := s.addresses
+	host := strings.TrimPrefix(a.Portal, "http://")
+	fmt.Fprintf(&b, "\n  Sportello è pronto.\n\n")
+	fmt.Fprintf(&b, "  Portale           %s  (una camera: http://milano.%s)\n", a.Portal, host)
+	fmt.Fprintf(&b, "  Ufficio           http://milano.%s/ufficio/\n", host)
+	fmt.Fprintf(&b, "  Mondo esterno     %s\n", a.Outside)
+	fmt.Fprintf(&b, "  Posta certificata SMTP %s  IMAP %s\n", a.SMTP, a.IMAP)
+	fmt.Fprintf(&b, "  DynamoDB          %s\n  S3                %s\n  SQS               %s\n  KMS, SSM, API     %s\n  Controllo         %s\n", a.DynamoDB, a.S3, a.SQS, a.AWS, a.Control)
+	fmt.Fprintf(&b, "  Dati              %s\n", a.Data)
+	if offset := s.clock.Offset(); offset != 0 {
+		fmt.Fprintf(&b, "  Orologio          spostato di %s: %s\n", offset, s.clock.Now().Format("2006-01-02 15:04:05"))
+	}
+	if people := s.people(); len(people) > 0 {
+		fmt.Fprintf(&b, "\n  Persone per accedere con SPID o CIE:\n")
+		for _, p := range people {
+			fmt.Fprintf(&b, "    %s\n", p)
+		}
+	}
+	return b.String() + "\n"
+}
+
+// people are the personas of the outside world, as it wrote them down.
+func (s *Supervisor) people() []string {
+	var list []struct {
+		ID          string `json:"id"`
+		GivenName   string `json:"givenName"`
+		FamilyName  string `json:"familyName"`
+		TaxCode     string `json:"taxCode"`
+		Description string `json:"description"`
+	}
+	if readJSON(filepath.Join(s.outsideFolder(), "personas.json"), &list) != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range list {
+		out = append(out, fmt.Sprintf("%-8s %-16s %s  %s", p.ID, p.GivenName+" "+p.FamilyName, p.TaxCode, p.Description))
+	}
+	return out
+}

@@ -1,0 +1,62 @@
+// Everything on one page right before presenting, each part with its way back.
+import { formatDate } from '../lib/dates.ts';
+import { displayValue, isVisible, type FormDefinition } from '../lib/form.ts';
+import { currentLanguage, t } from '../lib/i18n.ts';
+import type { Answers, Application, Attachment } from '../lib/types.ts';
+import { formatSize } from '../lib/upload.ts';
+
+interface Props {
+  form: FormDefinition;
+  application: Application;
+  answers: Answers;
+  attachments: Attachment[];
+  edit: (step: string) => void;
+}
+
+export function Summary({ form, application, answers, attachments, edit }: Props) {
+  return (
+    <div class="sv-summary">
+      <section>
+        <h3 class="h5">{t('summary.applicant')}</h3>
+        <dl class="sv-definitions">
+          <div><dt>{t('summary.name')}</dt><dd>{application.profile.name}</dd></div>
+          <div><dt>{t('summary.taxCode')}</dt><dd>{application.profile.taxCode}</dd></div>
+        </dl>
+      </section>
+      {form['x-steps'].map((step) => (
+        <section key={step.id}>
+          <div class="sv-summary-head">
+            <h3 class="h5">{step.title}</h3>
+            <button type="button" class="btn btn-link btn-sm" onClick={() => edit(step.id)}>
+              {t('summary.edit')} <span class="visually-hidden">{step.title}</span>
+            </button>
+          </div>
+          <dl class="sv-definitions">
+            {step.fields.filter((name) => isVisible(form, name, answers)).map((name) => (
+              <div key={name}>
+                <dt>{form.properties[name].title}</dt>
+                <dd class="sv-pre">{answers[name] === undefined ? t('summary.empty') : displayValue(form.properties[name], answers[name], formatDate, t('summary.yes'))}</dd>
+              </div>
+            ))}
+            {step.attachments.map((name) => (
+              <div key={name}>
+                <dt>{form['x-attachments'][name].title}</dt>
+                <dd><Files files={attachments.filter((attachment) => attachment.field === name)} /></dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+      <p>{t('summary.declaration')}</p>
+    </div>
+  );
+}
+
+function Files({ files }: { files: Attachment[] }) {
+  if (files.length === 0) return <>{t('summary.noFiles')}</>;
+  return (
+    <ul class="sv-plain">
+      {files.map((file) => <li key={file.id}>{file.name} ({formatSize(file.size, currentLanguage())})</li>)}
+    </ul>
+  );
+}

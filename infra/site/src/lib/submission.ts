@@ -1,0 +1,29 @@
+// Presenting, once: the key of the attempt is kept until the server has answered it, so that a repeated click, a
+// reload or a lost answer cannot present twice.
+import { post, Problem } from './api.ts';
+import type { Receipt, State } from './types.ts';
+
+export interface Presented {
+  state: State;
+  presentedAt: string;
+  receipt: Receipt;
+}
+
+type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+// Refusals that settle nothing: the same key is used again.
+const UNSETTLED = new Set([401, 408, 409, 425, 429]);
+
+export async function present(id: string, store: Store = sessionStorage): Promise<Presented> {
+  const slot = `invio:${id}`;
+  const key = store.getItem(slot) ?? crypto.randomUUID();
+  store.setItem(slot, key);
+  try {
+    const answer = await post<Presented>(`/applications/${id}/submission`, {}, { 'idempotency-key': key });
+    store.removeItem(slot);
+    return answer;
+  } catch (error) {
+    if (error instanceof Problem && error.status < 500 && !UNSETTLED.has(error.status)) store.removeItem(slot);
+    throw error;
+  }
+}

@@ -1,0 +1,151 @@
+// One case: how it stands, what happens next, what is asked of me, and everything that happened so far.
+import { useEffect, useRef } from 'preact/hooks';
+import { StateBadge } from '../components/Badge.tsx';
+import { CaseTimeline } from '../components/CaseTimeline.tsx';
+import { Documents } from '../components/Documents.tsx';
+import { IntegrationReply } from '../components/IntegrationReply.tsx';
+import { Messages } from '../components/Messages.tsx';
+import { Failure, Loading, Notice } from '../components/Notice.tsx';
+import { Withdrawal } from '../components/Withdrawal.tsx';
+import { get } from '../lib/api.ts';
+import { formatDate, formatDateTime, formatInstant } from '../lib/dates.ts';
+import { useLoaded } from '../lib/hooks.ts';
+import { pageUrl, t, tValue } from '../lib/i18n.ts';
+import { parameter } from '../lib/navigation.ts';
+import type { Application, Timeline } from '../lib/types.ts';
+
+interface Names {
+  services: { id: string; title: string; outcomes: { id: string; title: string }[] }[];
+  chambers: { id: string; name: string }[];
+}
+
+interface Case {
+  application: Application;
+  timeline: Timeline;
+}
+
+async function readCase(): Promise<Case> {
+  const path = `/applications/${encodeURIComponent(parameter('id'))}`;
+  const [application, timeline] = await Promise.all([get<Application>(path), get<Timeline>(`${path}/timeline`)]);
+  return { application, timeline };
+}
+
+export function CasePage(names: Names) {
+  const [loaded, reload] = useLoaded(readCase);
+  const value = loaded.state === 'ready' ? loaded.value : null;
+  usePolling(value?.application, reload);
+  if (loaded.state === 'loading') return <Loading />;
+  if (loaded.state === 'failed') return <Failure error={loaded.error} retry={() => void reload()} />;
+  if (loaded.value.application.state === 'draft') {
+    location.replace(`${pageUrl('/modulo/')}?id=${encodeURIComponent(loaded.value.application.id)}`);
+    return <Loading />;
+  }
+  return <CaseView {...loaded.value} names={names} reload={reload} />;
+}
+
+const POLL_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
+
+/** The number comes seconds after presenting: look again by itself until it is there, ever more slowly. */
+function usePolling(application: Application | undefined, reload: () => Promise<void>): void {
+  const round = useRef(0);
+  const waiting = application !== undefined && application.state === 'presented';
+  useEffect(() => {
+    if (!waiting || round.current >= POLL_MS.length) return;
+    const timer = setTimeout(() => {
+      round.current += 1;
+      void reload();
+    }, POLL_MS[round.current]);
+    return () => clearTimeout(timer);
+  }, [application]);
+}
+
+const ENDED = new Set(['decided', 'closed', 'preserved', 'withdrawn', 'expired', 'transferred']);
+
+function CaseView({ application, timeline, names, reload }: Case & { names: Names; reload: () => Promise<void> }) {
+  const service = names.services.find((candidate) => candidate.id === application.service);
+  const open = !ENDED.has(application.state);
+  const requests = (application.requests ?? []).filter((request) => !request.answered);
+  return (
+    <>
+      <div class="sv-case-head">
+        <h1>{service?.title ?? application.service}</h1>
+        <p class="sv-case-state" role="status"><span class="visually-hidden">{t('case.state')} </span><StateBadge state={application.state} /></p>
+      </div>
+      {requests.map((request) => <IntegrationReply key={request.id} application={application} request={request} done={reload} />)}
+      {application.outcome && <Outcome application={application} titles={service?.outcomes ?? []} />}
+      {application.survey && <SurveyLink survey={application.survey} />}
+      <div class="row sv-block">
+        <section class="col-lg-7" aria-labelledby="dati">
+          <h2 class="h4" id="dati">{t('case.data')}</h2>
+          <Facts application={application} chamber={names.chambers.find((chamber) => chamber.id === application.chamber)?.name ?? application.chamber} />
+        </section>
+        <section class="col-lg-5" aria-labelledby="adesso">
+          <h2 class="h4" id="adesso">{t('case.next')}</h2>
+          <Next timeline={timeline} application={application} />
+        </section>
+      </div>
+      <section class="sv-block" aria-labelledby="storia">
+        <h2 class="h4" id="storia">{t('case.timeline')}</h2>
+        <CaseTimeline items={timeline.items} application={application} />
+      </section>
+      <Documents application={application} />
+      <Messages application={application} items={timeline.items} done={reload} />
+      {open && <Withdrawal application={application} done={reload} />}
+    </>
+  );
+}
+
+function Facts({ application, chamber }: { application: Application; chamber: string }) {
+  const { protocol, deadline } = application;
+  return (
+    <dl class="sv-definitions">
+      <div><dt>{t('case.protocol')}</dt><dd>{protocol ? t('case.protocolValue', { number: protocol.number, year: protocol.year, date: formatDate(protocol.date) }) : t('case.protocolSoon')}</dd></div>
+      {application.presentedAt && <div><dt>{t('case.presentedAt')}</dt><dd>{formatInstant(application.presentedAt)}</dd></div>}
+      {deadline?.due && <div><dt>{t('case.due')}</dt><dd>{formatDate(deadline.due)}{deadline.suspended ? ` (${t('case.suspended')})` : ''}</dd></div>}
+      <div><dt>{t('case.applicant')}</dt><dd>{application.profile.name}</dd></div>
+      <div><dt>{t('case.chamber')}</dt><dd>{chamber}</dd></div>
+      {application.officer?.name && <div><dt>{t('case.officer')}</dt><dd>{application.officer.name}</dd></div>}
+      {application.receipt && (
+        <div><dt>{t('case.receipt')}</dt><dd><a href={`${pageUrl('/ricevuta/')}?id=${encodeURIComponent(application.id)}`}>{t('case.receiptLink')}</a></dd></div>
+      )}
+      {(application.mail ?? []).map((mail) => (
+        <div key={mail.kind + mail.at}><dt>{t('case.mail')}</dt><dd>{tValue('mail', mail.state)}, {formatDateTime(mail.at)}</dd></div>
+      ))}
+    </dl>
+  );
+}
+
+function Next({ timeline, application }: { timeline: Timeline; application: Application }) {
+  const next = timeline.next ?? [];
+  if (next.length === 0) return <p>{tValue('next', application.state, t('case.nextNone'))}</p>;
+  return (
+    <ul class="sv-bullets">
+      {next.map((step) => <li key={step.title}>{step.title}{step.due ? `: ${t('case.by', { date: formatDate(step.due) })}` : ''}</li>)}
+    </ul>
+  );
+}
+
+function Outcome({ application, titles }: { application: Application; titles: { id: string; title: string }[] }) {
+  const outcome = application.outcome!;
+  const document = (application.documents ?? []).find((candidate) => candidate.id === outcome.document);
+  return (
+    <section class="callout sv-callout" aria-labelledby="esito">
+      <h2 class="h4" id="esito">{t('case.outcome')}: {titles.find((title) => title.id === outcome.kind)?.title ?? outcome.kind}</h2>
+      <p class="sv-small">{formatDateTime(outcome.at)}</p>
+      <p class="sv-pre">{outcome.text}</p>
+      {outcome.document && (
+        <p><a class="btn btn-outline-primary btn-sm" href={`/api/v1/applications/${application.id}/documents/${outcome.document}`}>{document ? t('case.download', { name: document.name }) : t('case.downloadOutcome')}</a></p>
+      )}
+    </section>
+  );
+}
+
+function SurveyLink({ survey }: { survey: { token?: string; rated?: boolean } }) {
+  if (survey.rated) return <p class="sv-small">{t('case.rated')}</p>;
+  if (!survey.token) return null;
+  return (
+    <Notice tone="info" title={t('case.rateTitle')}>
+      <p><a href={`${pageUrl('/valuta/')}?t=${encodeURIComponent(survey.token)}`}>{t('case.rate')}</a></p>
+    </Notice>
+  );
+}

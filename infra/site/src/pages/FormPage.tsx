@@ -1,0 +1,320 @@
+// The form: steps from the catalogue, a draft that is always safe, a summary, and the act of presenting.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { ErrorSummary, focusControl, type SummaryItem } from '../components/ErrorSummary.tsx';
+import { Field, controlId } from '../components/Fields.tsx';
+import { FileField } from '../components/FileField.tsx';
+import { Failure, Loading, Notice, explain } from '../components/Notice.tsx';
+import { SaveStatus } from '../components/SaveStatus.tsx';
+import { Steps } from '../components/Steps.tsx';
+import { Conflict, SignedOut } from '../components/DraftTrouble.tsx';
+import { Summary } from '../components/Summary.tsx';
+import { call, fieldOf, get, Problem, signedOut } from '../lib/api.ts';
+import { today } from '../lib/dates.ts';
+import { Draft, LocalCopy, type SaveState } from '../lib/draft.ts';
+import { cleanAnswers, errorsOfStep, firstOpenStep, isVisible, stepOf, SUMMARY, validate, type FieldError, type FormDefinition } from '../lib/form.ts';
+import { useLoaded } from '../lib/hooks.ts';
+import { pageUrl, t, type Key } from '../lib/i18n.ts';
+import { here, loginUrl, parameter } from '../lib/navigation.ts';
+import { present } from '../lib/submission.ts';
+import type { Answers, Application, Attachment } from '../lib/types.ts';
+
+export type FormLoader = (service: string) => Promise<FormDefinition>;
+
+interface Opened {
+  application: Application;
+  form: FormDefinition;
+}
+
+export function FormPage({ loadForm }: { loadForm: FormLoader }) {
+  const [opened, reload] = useLoaded<Opened>(async () => {
+    const id = parameter('id');
+    const application = await open(id);
+    return { application, form: await loadForm(application.service) };
+  });
+  if (opened.state === 'loading') return <Loading text={t('form.opening')} />;
+  if (opened.state === 'failed') return <Failure error={opened.error} retry={() => void reload()} />;
+  const { application, form } = opened.value;
+  if (application.state !== 'draft') {
+    location.replace(`${pageUrl('/pratica/')}?id=${encodeURIComponent(application.id)}`);
+    return <Loading />;
+  }
+  return <Editor application={application} form={form} />;
+}
+
+async function open(id: string): Promise<Application> {
+  try {
+    return await get<Application>(`/applications/${encodeURIComponent(id)}`);
+  } catch (error) {
+    // Somebody else's, or deleted: what this tab may still hold of it must go.
+    if (error instanceof Problem && error.status === 404) new LocalCopy(id, sessionStorage).clear();
+    throw error;
+  }
+}
+
+function Editor({ application, form }: Opened) {
+  const [attachments, setAttachments] = useState<Attachment[]>(application.attachments ?? []);
+  const [saveState, setSaveState] = useState<SaveState>({ kind: 'idle' });
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  const [attempt, setAttempt] = useState(0);
+  const [uploading, setUploading] = useState(false);
+  const [uploadWait, setUploadWait] = useState(false);
+  const [presenting, setPresenting] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
+  const draft = useDraft(application, setSaveState);
+  const [answers, setAnswers] = useState<Answers>(() => draft.restore());
+  const steps = [...form['x-steps'], { id: SUMMARY, title: t('form.summary'), fields: [], attachments: [] }];
+  const [stepId, goTo] = useStep(steps.map((step) => step.id), () => firstStep(form, answers));
+  const current = steps.findIndex((step) => step.id === stepId);
+  const step = steps[current];
+
+  useTitle(form.title, step.title, Object.keys(errors).length > 0);
+  useEffect(() => setErrors({}), [stepId]);
+
+  function change(name: string, value: string | boolean) {
+    const next = { ...answers, [name]: value };
+    setAnswers(next);
+    draft.change(cleanAnswers(form, next));
+  }
+
+  function show(found: Record<string, string>) {
+    setErrors(found);
+    setAttempt((n) => n + 1);
+  }
+
+  function next(event: Event) {
+    event.preventDefault();
+    if (uploading) return setUploadWait(true);
+    setUploadWait(false);
+    const found = messages(form, errorsOfStep(step, validate(form, cleanAnswers(form, answers), today())));
+    for (const name of step.attachments) Object.assign(found, attachmentError(form, name, attachments));
+    if (Object.keys(found).length > 0) return show(found);
+    void draft.flush();
+    goTo(steps[current + 1].id);
+  }
+
+  async function submit(event: Event) {
+    event.preventDefault();
+    const found = messages(form, validate(form, cleanAnswers(form, answers), today()));
+    for (const name of Object.keys(form['x-attachments'])) Object.assign(found, attachmentError(form, name, attachments));
+    if (Object.keys(found).length > 0) return show(found);
+    setPresenting(true);
+    setFailure(null);
+    try {
+      if (!(await draft.flush())) return setFailure(new Problem(0, t('form.notSavedYet')));
+      await present(application.id);
+      new LocalCopy(application.id, sessionStorage).clear();
+      location.assign(`${pageUrl('/ricevuta/')}?id=${encodeURIComponent(application.id)}`);
+    } catch (error) {
+      refused(error);
+    } finally {
+      setPresenting(false);
+    }
+  }
+
+  function refused(error: unknown) {
+    if (signedOut(error)) return setSaveState({ kind: 'signed-out' });
+    if (error instanceof Problem && error.status === 409) return void checkPresented(application.id, () => setFailure(error));
+    const found: Record<string, string> = {};
+    if (error instanceof Problem) {
+      for (const { pointer, detail } of error.errors) if (fieldOf(pointer)) found[fieldOf(pointer)] ??= detail;
+    }
+    if (Object.keys(found).length > 0) show(found);
+    setFailure(error);
+  }
+
+  const items: SummaryItem[] = Object.entries(errors).map(([name, text]) => ({
+    text,
+    href: `#${controlId(name)}`,
+    go: () => {
+      const home = stepOf(form, name);
+      if (home && home.id !== stepId) goTo(home.id, () => focusControl(controlId(name)));
+      else focusControl(controlId(name));
+    },
+  }));
+
+  if (saveState.kind === 'gone') return <Notice tone="danger" title={t('error.title')} live><p>{t('draft.gone')}</p></Notice>;
+  return (
+    <>
+      <Steps titles={steps.map((each) => each.title)} current={current} />
+      <p class="sv-on-behalf">{t('form.onBehalf', { name: application.profile.name })}</p>
+      {saveState.kind === 'signed-out' && <SignedOut href={loginUrl(here())} />}
+      {saveState.kind === 'conflict' && (
+        <Conflict
+          form={form}
+          mine={cleanAnswers(form, answers)}
+          theirs={saveState.theirs}
+          choose={async (choice) => {
+            const chosen = await draft.resolve(choice);
+            setAnswers(chosen);
+            if (choice === 'theirs') setAttachments(saveState.theirs.attachments ?? []);
+          }}
+        />
+      )}
+      <form onSubmit={step.id === SUMMARY ? submit : next} noValidate>
+        <h2 id="passo" tabindex={-1} class="sv-step-title">{step.title}</h2>
+        <ErrorSummary items={items} attempt={attempt} />
+        {step.id !== SUMMARY && <p class="sv-small">{t('form.requiredNote')}</p>}
+        {step.fields.filter((name) => isVisible(form, name, answers)).map((name) => (
+          <Field key={name} form={form} name={name} answers={answers} error={errors[name]} onChange={(value) => change(name, value)} />
+        ))}
+        {step.attachments.map((name) => (
+          <FileField
+            key={name}
+            application={application.id}
+            field={name}
+            definition={form['x-attachments'][name]}
+            attachments={attachments}
+            error={errors[name]}
+            write={(action) => draft.write(action)}
+            onChange={setAttachments}
+            onBusy={setUploading}
+            onError={(error) => signedOut(error) && setSaveState({ kind: 'signed-out' })}
+          />
+        ))}
+        {step.id === SUMMARY && <Summary form={form} application={application} answers={cleanAnswers(form, answers)} attachments={attachments} edit={goTo} />}
+        {uploadWait && uploading && <Notice tone="warning" live><p>{t('file.wait')}</p></Notice>}
+        {failure !== null && (
+          <Notice tone="danger" title={t('form.notPresented')} live>
+            <p>{failure instanceof Problem ? explain(failure) : t('form.unknownOutcome')}</p>
+            {failure instanceof Problem && failure.reference && <p class="sv-small">{t('error.reference', { id: failure.reference })}</p>}
+          </Notice>
+        )}
+        <div class="sv-actions">
+          {current > 0 && (
+            <button type="button" class="btn btn-outline-primary" onClick={() => goTo(steps[current - 1].id)}>{t('form.back')}</button>
+          )}
+          <button type="submit" class="btn btn-primary" disabled={presenting}>
+            {step.id !== SUMMARY ? t('form.next') : presenting ? t('form.presenting') : t('form.present')}
+          </button>
+        </div>
+        <SaveStatus state={saveState} retry={() => void draft.flush()} />
+      </form>
+      <p class="sv-leave">
+        <a href={pageUrl('/area-personale/')}>{t('form.leave')}</a>
+      </p>
+    </>
+  );
+}
+
+/** One draft for the life of the page: saved when it is hidden, retried when the network is back. */
+function useDraft(application: Application, onState: (state: SaveState) => void): Draft {
+  const draft = useMemo(
+    () =>
+      new Draft(
+        application,
+        {
+          save: (answers, version) =>
+            call<Application>('PATCH', `/applications/${application.id}`, { body: { answers }, headers: { 'if-match': `"${version}"` }, keepalive: true }),
+          load: () => get<Application>(`/applications/${application.id}`),
+          copy: new LocalCopy(application.id, sessionStorage),
+          now: () => new Date(),
+        },
+        onState,
+      ),
+    [],
+  );
+  useEffect(() => {
+    const onHide = () => document.visibilityState === 'hidden' && void draft.flush();
+    const onOnline = () => void draft.flush();
+    const onLeave = (event: BeforeUnloadEvent) => {
+      if (!draft.dirty || draft.waiting) return;
+      void draft.flush();
+      event.preventDefault();
+    };
+    document.addEventListener('visibilitychange', onHide);
+    addEventListener('online', onOnline);
+    addEventListener('beforeunload', onLeave);
+    return () => {
+      document.removeEventListener('visibilitychange', onHide);
+      removeEventListener('online', onOnline);
+      removeEventListener('beforeunload', onLeave);
+      draft.dispose();
+    };
+  }, []);
+  return draft;
+}
+
+/** The step is in the address's hash, so that the browser's own Back goes one step back. */
+function useStep(ids: string[], first: () => string): [string, (id: string, then?: () => void) => void] {
+  const [id, setId] = useState(() => {
+    const initial = first();
+    const asked = location.hash.slice(1);
+    const id = ids.includes(asked) ? asked : initial;
+    history.replaceState(null, '', `#${id}`);
+    return id;
+  });
+  const after = useRef<(() => void) | undefined>(undefined);
+  const started = useRef(false);
+
+  useEffect(() => {
+    const onPop = () => {
+      const asked = location.hash.slice(1);
+      if (ids.includes(asked)) setId(asked);
+    };
+    addEventListener('popstate', onPop);
+    return () => removeEventListener('popstate', onPop);
+  }, []);
+  useEffect(() => {
+    if (!started.current) {
+      started.current = true;
+      return;
+    }
+    const then = after.current ?? focusHeading;
+    after.current = undefined;
+    then();
+  }, [id]);
+
+  const go = (next: string, then?: () => void) => {
+    after.current = then;
+    if (next !== id) history.pushState(null, '', `#${next}`);
+    setId(next);
+  };
+  return [id, go];
+}
+
+function focusHeading(): void {
+  const heading = document.getElementById('passo');
+  heading?.scrollIntoView({ block: 'start' });
+  heading?.focus({ preventScroll: true });
+}
+
+function firstStep(form: FormDefinition, answers: Answers): string {
+  return Object.keys(answers).length > 0 ? firstOpenStep(form, answers, today()) : form['x-steps'][0].id;
+}
+
+function useTitle(form: string, step: string, wrong: boolean): void {
+  useEffect(() => {
+    document.title = `${wrong ? `${t('form.titleError')} ` : ''}${step} - ${form}`;
+  }, [form, step, wrong]);
+}
+
+function messages(form: FormDefinition, errors: FieldError[]): Record<string, string> {
+  return Object.fromEntries(
+    errors.map(({ field, rule }) => {
+      const definition = form.properties[field];
+      const parameters = { title: definition?.title ?? field, min: definition?.minLength ?? 0, max: definition?.maxLength ?? 0 };
+      return [field, t(`rule.${rule}` as Key, parameters)];
+    }),
+  );
+}
+
+function attachmentError(form: FormDefinition, name: string, attachments: Attachment[]): Record<string, string> {
+  const definition = form['x-attachments'][name];
+  const mine = attachments.filter((attachment) => attachment.field === name);
+  const complete = mine.filter((attachment) => attachment.state === 'complete');
+  if (complete.length < mine.length) return { [name]: t('rule.pendingFile') };
+  if (complete.length < definition.min) return { [name]: t('rule.required', { title: definition.title }) };
+  return {};
+}
+
+/** Refused as "not a draft any more": most likely ours, presented by an attempt whose answer was lost. */
+async function checkPresented(id: string, otherwise: () => void): Promise<void> {
+  try {
+    const application = await get<Application>(`/applications/${id}`);
+    if (application.state === 'draft') return otherwise();
+    new LocalCopy(id, sessionStorage).clear();
+    location.assign(`${pageUrl('/ricevuta/')}?id=${encodeURIComponent(id)}`);
+  } catch {
+    otherwise();
+  }
+}

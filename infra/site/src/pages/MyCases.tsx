@@ -1,0 +1,100 @@
+// The personal area: what needs me, what I have not finished, and everything else.
+import { useState } from 'preact/hooks';
+import { StateBadge } from '../components/Badge.tsx';
+import { Failure, Loading, Notice } from '../components/Notice.tsx';
+import { get } from '../lib/api.ts';
+import { formatDate, formatDateTime } from '../lib/dates.ts';
+import { useLoaded } from '../lib/hooks.ts';
+import { pageUrl, t } from '../lib/i18n.ts';
+import type { ApplicationRow, List } from '../lib/types.ts';
+
+interface Names {
+  services: { id: string; title: string }[];
+  chambers: { id: string; shortName: string }[];
+}
+
+const readPage = (cursor = '') => get<List<ApplicationRow>>(`/applications${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ''}`);
+
+export function MyCases(names: Names) {
+  const [first, reload] = useLoaded(() => readPage());
+  if (first.state === 'loading') return <Loading />;
+  if (first.state === 'failed') return <Failure error={first.error} retry={() => void reload()} />;
+  return <Cases first={first.value} names={names} />;
+}
+
+function Cases({ first, names }: { first: List<ApplicationRow>; names: Names }) {
+  const [rows, setRows] = useState(first.items);
+  const [cursor, setCursor] = useState(first.cursor);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
+
+  async function more() {
+    setBusy(true);
+    setFailure(null);
+    try {
+      const page = await readPage(cursor);
+      setRows((list) => [...list, ...page.items]);
+      setCursor(page.cursor);
+    } catch (error) {
+      setFailure(error);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const drafts = rows.filter((row) => row.state === 'draft');
+  const waiting = rows.filter((row) => row.state === 'awaiting_integration');
+  const others = rows.filter((row) => row.state !== 'draft' && row.state !== 'awaiting_integration');
+  if (rows.length === 0) {
+    return (
+      <Notice tone="info">
+        <p>{t('cases.none')}</p>
+        <p><a href={pageUrl('/')}>{t('cases.toServices')}</a></p>
+      </Notice>
+    );
+  }
+  return (
+    <>
+      <Group title={t('cases.waiting')} rows={waiting} names={names} />
+      <Group title={t('cases.drafts')} rows={drafts} names={names} />
+      <Group title={t('cases.presented')} rows={others} names={names} />
+      {failure !== null && <Failure error={failure} />}
+      {cursor && (
+        <button type="button" class="btn btn-outline-primary" disabled={busy} onClick={() => void more()}>{t('cases.more')}</button>
+      )}
+    </>
+  );
+}
+
+function Group({ title, rows, names }: { title: string; rows: ApplicationRow[]; names: Names }) {
+  if (rows.length === 0) return null;
+  return (
+    <section aria-label={title}>
+      <h2 class="h4">{title}</h2>
+      <ul class="sv-rows">
+        {rows.map((row) => <Row row={row} names={names} key={row.id} />)}
+      </ul>
+    </section>
+  );
+}
+
+function Row({ row, names }: { row: ApplicationRow; names: Names }) {
+  const service = names.services.find((candidate) => candidate.id === row.service)?.title ?? row.service;
+  const chamber = names.chambers.find((candidate) => candidate.id === row.chamber)?.shortName ?? row.chamber;
+  const draft = row.state === 'draft';
+  const href = `${pageUrl(draft ? '/modulo/' : '/pratica/')}?id=${encodeURIComponent(row.id)}`;
+  return (
+    <li class="it-card rounded border sv-row">
+      <div class="sv-row-head">
+        <h3 class="h6">
+          <a href={href}>{draft ? t('cases.continue', { service }) : row.protocol ? t('cases.numbered', { service, number: row.protocol.number, year: row.protocol.year }) : service}</a>
+        </h3>
+        <StateBadge state={row.state} />
+      </div>
+      <p class="sv-row-detail">
+        {t('cases.chamber', { name: chamber })}, {t('cases.onBehalf', { name: row.profile.name })}.{' '}
+        {row.presentedAt ? t('cases.presentedOn', { when: formatDate(row.presentedAt) }) : t('cases.savedOn', { when: formatDateTime(row.updatedAt) })}
+      </p>
+    </li>
+  );
+}

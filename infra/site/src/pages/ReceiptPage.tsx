@@ -1,0 +1,84 @@
+// The receipt of art. 18-bis L. 241/1990, on a page made to be printed.
+import { Failure, Loading, Notice } from '../components/Notice.tsx';
+import { Icon } from '../components/Icon.tsx';
+import { get } from '../lib/api.ts';
+import { formatDate, formatInstant } from '../lib/dates.ts';
+import { useLoaded } from '../lib/hooks.ts';
+import { pageUrl, t } from '../lib/i18n.ts';
+import { parameter } from '../lib/navigation.ts';
+import type { Application, Named, Receipt } from '../lib/types.ts';
+
+const readApplication = () => get<Application>(`/applications/${encodeURIComponent(parameter('id'))}`);
+
+export function ReceiptPage() {
+  const [application, reload] = useLoaded(readApplication);
+  if (application.state === 'loading') return <Loading />;
+  if (application.state === 'failed') return <Failure error={application.error} retry={() => void reload()} />;
+  const { receipt, id } = application.value;
+  const caseUrl = `${pageUrl('/pratica/')}?id=${encodeURIComponent(id)}`;
+  if (!receipt) return <Notice tone="info"><p>{t('receipt.none')}</p><p><a href={caseUrl}>{t('receipt.toCase')}</a></p></Notice>;
+  return (
+    <>
+      <Notice tone="success" title={t('receipt.done')}>
+        <p>{t('receipt.doneText')}</p>
+      </Notice>
+      <ReceiptData receipt={receipt} application={application.value} />
+      <div class="sv-actions sv-no-print">
+        <button type="button" class="btn btn-outline-primary btn-icon" onClick={() => print()}>
+          <Icon name="it-print" class="icon-primary" /> <span>{t('receipt.print')}</span>
+        </button>
+        <a class="btn btn-primary" href={caseUrl}>{t('receipt.toCase')}</a>
+      </div>
+    </>
+  );
+}
+
+function ReceiptData({ receipt, application }: { receipt: Receipt; application: Application }) {
+  return (
+    <article class="sv-receipt">
+      <dl class="sv-definitions">
+        <Row title={t('receipt.number')}>{receipt.id}</Row>
+        <Row title={t('receipt.subject')}>{receipt.subject}</Row>
+        <Row title={t('receipt.applicant')}>{application.profile.name}, {application.profile.taxCode}</Row>
+        <Row title={t('receipt.presentedAt')}>{formatInstant(receipt.presentedAt)}</Row>
+        {application.protocol && (
+          <Row title={t('receipt.protocol')}>{application.protocol.number}/{application.protocol.year}, {formatDate(application.protocol.date)}</Row>
+        )}
+        {!application.protocol && <Row title={t('receipt.protocol')}>{t('receipt.protocolSoon')}</Row>}
+        {receipt.due && <Row title={t('receipt.due')}>{formatDate(receipt.due)}</Row>}
+        <Row title={t('receipt.silence')}>{receipt.silence}</Row>
+        <Row title={t('receipt.office')}>{named(receipt.office)}</Row>
+        <Row title={t('receipt.responsible')}>{named(receipt.responsible)}</Row>
+        <Row title={t('receipt.substitute')}>{named(receipt.substitute)}</Row>
+        <Row title={t('receipt.remedies')}>{receipt.remedies}</Row>
+        <Row title={t('receipt.access')}>{receipt.access}</Row>
+        <Row title={t('receipt.digest')}><code class="sv-code">{receipt.digest}</code></Row>
+      </dl>
+      {receipt.attachments && receipt.attachments.length > 0 && (
+        <>
+          <h2 class="h5">{t('receipt.attachments')}</h2>
+          <dl class="sv-definitions">
+            {receipt.attachments.map((attachment) => (
+              <Row title={attachment.name} key={attachment.sha256}><code class="sv-code">{attachment.sha256}</code></Row>
+            ))}
+          </dl>
+        </>
+      )}
+    </article>
+  );
+}
+
+function Row({ title, children }: { title: string; children?: preact.ComponentChildren }) {
+  if (children === undefined || children === '') return null;
+  return (
+    <div>
+      <dt>{title}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function named(value: string | Named | undefined): string | undefined {
+  if (typeof value !== 'object') return value;
+  return [value.name, value.role, value.pec].filter(Boolean).join(', ');
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// counts is what one stage ran. Crash and Fuzz are part of Passed, Failed and Skipped.
+type counts struct {
+	Passed  int     `json:"passed"`
+	Failed  int     `json:"failed"`
+	Skipped int     `json:"skipped"`
+	Crash   int     `json:"crash"` // cases of the crash tables: subtests of TestCrash…
+	Fuzz    int     `json:"fuzz"`  // fuzz targets, run on their seeds and found inputs
+	Seconds float64 `json:"seconds"`
+	At      int64   `json:"at"`
+}
+
+func (c *counts) add(o counts) {
+	c.Passed += o.Passed
+	c.Failed += o.Failed
+	c.Skipped += o.Skipped
+	c.Crash += o.Crash
+	c.Fuzz += o.Fuzz
+	c.Seconds += o.Seconds
+}
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
+}
+
+func (c counts) save(folder, name string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	c.At = time.Now().UnixNano()
+	body, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path(folder, name), body, 0o644)
+}
+
+// sum prints the stages in the order they ended. No stage, no test run or a failure is an error.
+func sum(w io.Writer, folder string) error {
+	files, err := filepath.Glob(path(folder, "*"))
+	if err != nil {
+		return err
+	}
+	type done struct {
+		name string
+		counts
+	}
+	var stages []done
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		d := done{name: strings.TrimSuffix(filepath.Base(f), ".json")}
+		if err := json.Unmarshal(body, &d.counts); err != nil {
+			return fmt.Errorf("reading %s: %w", f, err)
+		}
+		stages = append(stages, d)
+	}
+	slices.SortFunc(stages, func(a, b done) int { return int(a.At - b.At) })
+	var total counts
+	for _, s := range stages {
+		fmt.Fprintf(w, "%-12s %6.1f s  %s\n", s.name, s.Seconds, s.counts)
+		total.add(s.counts)
+	}
+	fmt.Fprintf(w, "of these %d crash cases and %d fuzz targets, in %.0f s\n", total.Crash, total.Fuzz, total.Seconds)
+	fmt.Fprintln(w, total)
+	if total.Failed > 0 {
+		return errors.New("there are failures")
+	}
+	if total.Passed == 0 {
+		return errors.New("nothing was run")
+	}
+	return nil
+}

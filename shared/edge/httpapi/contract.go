@@ -1,0 +1,202 @@
+package httpapi
+
+import (
+	_ "embed"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"sportello/shared/domain/problem"
+	"sportello/shared/domain/schema"
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// Document returns the OpenAPI 3.1 description of both APIs, as published with the site.
+func Document() []byte { return openAPI }
+
+// contract is openapi.json as the handlers use it.
+type contract struct{ document *schema.Document }
+
+func readContract() (*contract, error) {
+	document, err := schema.New("https://sportello.example/openapi.json", openAPI)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	return &contract{document}, nil
+}
+
+// operation is what the contract says of one method of one path.
+type operation struct {
+	status       int // of the success
+	body         *schema.Schema
+	bodyOptional bool
+	path, query  map[string]parameter
+}
+
+type parameter struct {
+	schema   *schema.Schema
+	kind     string // the JSON type its text stands for
+	required bool
+}
+
+// node is an object of the document and where it stands.
+type node struct {
+	pointer string
+	object  map[string]any
+}
+
+func (c *contract) at(pointer string) (node, bool) {
+	value, _ := c.document.At(pointer)
+	object, ok := value.(map[string]any)
+	reference, isReference := object["$ref"].(string)
+	if !isReference {
+		return node{pointer, object}, ok
+	}
+	target, err := url.PathUnescape(strings.TrimPrefix(reference, "#"))
+	if err != nil {
+		return node{}, false
+	}
+	return c.at(target)
+}
+
+func (c *contract) child(n node, name string) (node, bool) {
+	return c.at(n.pointer + "/" + schema.Escape(name))
+}
+
+// operation reads the description of a ServeMux pattern; patterns and OpenAPI write path parameters alike.
+func (c *contract) operation(pattern string) (*operation, error) {
+	method, path, ok := strings.Cut(pattern, " ")
+	item, found := c.at("/paths/" + schema.Escape(path))
+	if !ok || !found {
+		return nil, fmt.Errorf("httpapi: %s is not in openapi.json", pattern)
+	}
+	described, found := c.child(item, strings.ToLower(method))
+	if !found {
+		return nil, fmt.Errorf("httpapi: %s is not in openapi.json", pattern)
+	}
+	op := &operation{path: map[string]parameter{}, query: map[string]parameter{}}
+	if err := c.parameters(op, item); err != nil {
+		return nil, err
+	}
+	if err := c.parameters(op, described); err != nil {
+		return nil, err
+	}
+	if err := c.body(op, described); err != nil {
+		return nil, err
+	}
+	return op, c.success(op, described)
+}
+
+func (c *contract) parameters(op *operation, n node) error {
+	listed, _ := n.object["parameters"].([]any)
+	for index := range listed {
+		described, _ := c.at(n.pointer + "/parameters/" + strconv.Itoa(index))
+		compiled, err := c.document.Schema(described.pointer + "/schema")
+		if err != nil {
+			return fmt.Errorf("httpapi: %w", err)
+		}
+		kind, _ := c.child(described, "schema")
+		p := parameter{schema: compiled, required: described.object["required"] == true}
+		p.kind, _ = kind.object["type"].(string)
+		name, _ := described.object["name"].(string)
+		switch described.object["in"] {
+		case "path":
+			op.path[name] = p
+		case "query":
+			op.query[name] = p
+		}
+	}
+	return nil
+}
+
+func (c *contract) body(op *operation, described node) error {
+	request, ok := c.child(described, "requestBody")
+	if !ok {
+		return nil
+	}
+	compiled, err := c.document.Schema(request.pointer + "/content/application~1json/schema")
+	if err != nil {
+		return fmt.Errorf("httpapi: %w", err)
+	}
+	op.body, op.bodyOptional = compiled, request.object["required"] != true
+	return nil
+}
+
+// success finds the one answer of the operation that is no problem.
+func (c *contract) success(op *operation, described node) error {
+	responses, _ := c.child(described, "responses")
+	for code := range responses.object {
+		status, err := strconv.Atoi(code)
+		if err != nil || status >= http.StatusBadRequest {
+			continue
+		}
+		if op.status != 0 {
+			return fmt.Errorf("httpapi: %s has several successes", described.pointer)
+		}
+		op.status = status
+	}
+	if op.status == 0 {
+		return fmt.Errorf("httpapi: %s has no success", described.pointer)
+	}
+	return nil
+}
+
+// checkPath refuses ids that cannot be: whatever they name does not exist.
+func (op *operation) checkPath(r *http.Request) error {
+	for name, p := range op.path {
+		if p.invalid(r.PathValue(name)) != nil {
+			return problem.Hidden()
+		}
+	}
+	return nil
+}
+
+// checkQuery refuses unknown parameters too: a filter misspelt and ignored would show what was not asked for.
+func (op *operation) checkQuery(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.New(problem.Malformed, "I parametri dell’indirizzo non sono leggibili.")
+	}
+	refused := problem.New(problem.Malformed, "Uno o più parametri dell’indirizzo non sono validi.")
+	for name, values := range query {
+		p, known := op.query[name]
+		switch {
+		case !known:
+			refused.At("?"+url.QueryEscape(name), "Questo parametro non è previsto.")
+		case len(values) > 1:
+			refused.At("?"+name, "Questo parametro si indica una volta sola.")
+		default:
+			for _, field := range p.invalid(values[0]) {
+				refused.At("?"+name, field.Detail)
+			}
+		}
+	}
+	for name, p := range op.query {
+		if p.required && !query.Has(name) {
+			refused.At("?"+name, "Questo parametro è obbligatorio.")
+		}
+	}
+	if len(refused.Fields) > 0 {
+		return refused
+	}
+	return nil
+}
+
+// invalid checks the text of a parameter as the JSON value it stands for.
+func (p parameter) invalid(text string) []problem.Field {
+	switch p.kind {
+	case "integer":
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return p.schema.Check(n)
+		}
+	case "boolean":
+		if text == "true" || text == "false" {
+			return p.schema.Check(text == "true")
+		}
+	}
+	return p.schema.Check(text)
+}

@@ -1,0 +1,121 @@
+// Package access says who may see and do what (I4). An applicant sees their own cases and those of the companies they
+// represent; a chamber's officer or key only that chamber's. To everybody else a case does not exist: the answer is the same 404 for
+// what is not there and for what is not theirs.
+package access
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/problem"
+)
+
+// Applicant is who is logged in at the citizens' desk, with the profiles they may act for.
+type Applicant struct {
+	TaxCode    string // of the person; eIDAS persons have country and identifier here
+	GivenName  string
+	FamilyName string
+	Profiles   []Profile // the person first, then the companies represented as of the last look at the register
+	Incomplete bool      // the company register did not answer: Profiles may lack companies
+}
+
+// Profile is one capacity in which a person acts. ID is opaque: no personal data in an address.
+type Profile struct {
+	ID   string
+	Kind string // application.Person or application.Company
+	application.Party
+	Role string
+}
+
+// Name is the person's full name.
+func (a Applicant) Name() string { return a.GivenName + " " + a.FamilyName }
+
+// Party is the person as a party to a case.
+func (a Applicant) Party() application.Party {
+	return application.Party{Kind: application.Person, TaxCode: a.TaxCode, Name: a.Name()}
+}
+
+// Profile returns the profile with that opaque id.
+func (a Applicant) Profile(id string) (Profile, error) {
+	for _, p := range a.Profiles {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return Profile{}, problem.New(problem.Invalid, "Il profilo indicato non è tra quelli per cui puoi operare.").
+		At("#/profile", "Scegli uno dei profili proposti.")
+}
+
+// Owns tells whether the case is one of the applicant's.
+func (a Applicant) Owns(c application.Application) bool {
+	return slices.ContainsFunc(a.Profiles, func(p Profile) bool {
+		return p.Kind == c.Owner.Kind && p.TaxCode == c.Owner.TaxCode
+	})
+}
+
+// Check returns the same problem for a case that is not theirs as for one that does not exist.
+func (a Applicant) Check(c application.Application) error {
+	if !a.Owns(c) {
+		return problem.Hidden()
+	}
+	return nil
+}
+
+// Officer is who works for a chamber: a person signed in and on the chamber's list, or a holder of the chamber's API key, whose
+// assertion of an officer is recorded as such.
+type Officer struct {
+	Chamber string
+	TaxCode string
+	Name    string
+	Offices []string // empty: every office of the chamber
+	Rights  []Right
+	Key     string // the API key's name, if it came through that door
+}
+
+// Right is what an officer may do besides working cases.
+type Right string
+
+// The rights.
+const (
+	Work     Right = "work"     // take charge, message, ask, decide
+	Register Right = "register" // read the register and annul
+	Manage   Right = "manage"   // the chamber's officers and problems
+)
+
+// May tells whether the officer has the right.
+func (o Officer) May(r Right) error {
+	if slices.Contains(o.Rights, r) {
+		return nil
+	}
+	return problem.New(problem.Forbidden, "Il tuo incarico non comprende questa operazione. Rivolgiti al responsabile della tua Camera di commercio.")
+}
+
+// Check tells whether the case is one of the officer's chamber and offices; a draft is nobody's but the applicant's.
+func (o Officer) Check(c application.Application, office string) error {
+	if c.Chamber != o.Chamber || c.State == application.Draft {
+		return problem.Hidden()
+	}
+	if len(o.Offices) > 0 && !slices.Contains(o.Offices, office) {
+		return problem.Hidden()
+	}
+	if named(c.Against, o.Name) {
+		return problem.Hidden() // the officer complained of does not see the complaint
+	}
+	return nil
+}
+
+// named tells whether a text names a person: all parts of the person's name are in it, in any order and case.
+func named(text, person string) bool {
+	words := strings.FieldsFunc(strings.ToLower(text), notLetter)
+	parts := strings.FieldsFunc(strings.ToLower(person), notLetter)
+	for _, part := range parts {
+		if !slices.Contains(words, part) {
+			return false
+		}
+	}
+	return len(parts) > 0
+}
+
+func notLetter(r rune) bool { return !unicode.IsLetter(r) }

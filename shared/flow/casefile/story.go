@@ -1,0 +1,169 @@
+package casefile
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/problem"
+	"sportello/shared/platform/archive"
+	"sportello/shared/platform/table"
+)
+
+// Story is the timeline of a case, with what comes next.
+type Story struct {
+	Items []Told `json:"items"`
+	Next  []Step `json:"next"`
+}
+
+// Told is a line of the timeline as people read it.
+type Told struct {
+	At       time.Time `json:"at"`
+	Event    string    `json:"event"`
+	Actor    string    `json:"actor"`
+	Title    string    `json:"title"`
+	Text     string    `json:"text,omitempty"`
+	Document string    `json:"document,omitempty"`
+}
+
+// Step is what is expected next, and by when.
+type Step struct {
+	Title string `json:"title"`
+	Due   string `json:"due,omitempty"`
+}
+
+// Story reads the timeline.
+func (c Case) Story(ctx context.Context, t table.Table) (Story, error) {
+	lines, err := Rows[application.Line](ctx, t, c.ID, layout.TimelinePrefix)
+	if err != nil {
+		return Story{}, err
+	}
+	story := Story{Items: []Told{}, Next: c.next()}
+	for _, l := range lines {
+		story.Items = append(story.Items, Told{l.At, string(l.Event), string(l.Actor), title(l), l.Text, l.Document})
+	}
+	return story, nil
+}
+
+func title(l application.Line) string {
+	switch l.Event {
+	case application.Submitted:
+		return "Istanza presentata"
+	case application.WasRegistered:
+		return "Istanza registrata al protocollo"
+	case application.TakenInCharge:
+		return "Presa in carico dall'ufficio"
+	case application.IntegrationRequested:
+		return "L'ufficio chiede un'integrazione"
+	case application.IntegrationReceived:
+		return "Integrazione ricevuta"
+	case application.IntegrationLapsed:
+		return "Termine per l'integrazione scaduto"
+	case application.WasDecided:
+		return "Decisione"
+	case application.WasWithdrawn:
+		return "Istanza ritirata"
+	case application.WasClosed:
+		return "Pratica chiusa"
+	case application.WasPreserved:
+		return "Pratica inviata in conservazione"
+	case application.ReceiptIssued:
+		return "Ricevuta disponibile"
+	case application.MessageSent:
+		if l.Actor == application.Office {
+			return "Messaggio dell'ufficio"
+		}
+		return "Messaggio inviato all'ufficio"
+	case application.MailReceived:
+		return "PEC ricevuta"
+	case application.MailDelivered:
+		return "PEC consegnata"
+	case application.MailFailed:
+		return "PEC non consegnata"
+	case application.OutcomeDelivered:
+		return "Esito consegnato per PEC"
+	case application.WasRated:
+		return "Servizio valutato"
+	case application.TermExpired:
+		return "Termine di legge scaduto"
+	case application.Numbered:
+		return "Documento registrato al protocollo"
+	}
+	return string(l.Event)
+}
+
+// next tells what is expected, so that nobody has to guess why nothing happens.
+func (c Case) next() []Step {
+	switch c.State {
+	case application.Draft:
+		return []Step{{Title: "Completa e presenta l'istanza"}}
+	case application.Presented:
+		return []Step{{Title: "Registrazione al protocollo, di solito in pochi minuti"}, {Title: "Risposta dell'ufficio", Due: Due(c.Application).String()}}
+	case application.Registered:
+		return []Step{{Title: "Presa in carico dall'ufficio"}, {Title: "Risposta dell'ufficio", Due: Due(c.Application).String()}}
+	case application.InProgress:
+		return []Step{{Title: "Risposta dell'ufficio", Due: Due(c.Application).String()}}
+	case application.AwaitingIntegration:
+		return []Step{
+			{Title: "La tua risposta alla richiesta dell'ufficio", Due: c.Term.ReplyBy.String()},
+			{Title: "Risposta dell'ufficio", Due: Due(c.Application).String()},
+		}
+	case application.Decided:
+		if c.Outcome.DeliveredAt == nil && c.Domicile != application.PortalOnly {
+			return []Step{{Title: "Consegna dell'esito per PEC"}}
+		}
+		return []Step{{Title: "La tua valutazione del servizio"}, {Title: "Chiusura e conservazione della pratica"}}
+	case application.Closed:
+		return []Step{{Title: "Conservazione a norma"}}
+	}
+	return []Step{}
+}
+
+// Say is the commit that adds a message to a case; done tells that it is there already.
+func Say(ctx context.Context, t table.Table, c Case, m application.Message) (changes *Changes, done bool, err error) {
+	key := layout.Message(c.ID, m.At, m.ID)
+	_, item, there, err := One[application.Message](ctx, t, key)
+	if err != nil || there {
+		return nil, there, err
+	}
+	changes = &Changes{}
+	changes.Add(Row(item, key, m))
+	line := application.Line{At: m.At, Event: application.MessageSent, Actor: m.From, By: m.By, Text: m.Text}
+	changes.Add(Tell(c.ID, m.ID, line))
+	return changes, false, nil
+}
+
+// Link returns an address from which a browser can fetch a document or an attachment of the case.
+func (c Case) Link(ctx context.Context, t table.Table, documents archive.Documents, id string) (string, error) {
+	d, _, ok, err := One[application.Document](ctx, t, layout.Document(c.ID, id))
+	if err != nil {
+		return "", err
+	}
+	if ok {
+		return documents.Link(ctx, d.Key, d.Name)
+	}
+	a, _, ok, err := One[application.Attachment](ctx, t, layout.Attachment(c.ID, id))
+	if err != nil {
+		return "", err
+	}
+	if !ok || !a.Complete {
+		return "", problem.Hidden()
+	}
+	return documents.Link(ctx, layout.DocumentKey(c.ID, a.SHA256), a.Name)
+}
+
+// Look is the change-less record that somebody of the office opened the case: who, and when. It is written by itself, before anything is shown.
+func Look(ctx context.Context, t table.Table, id, who string, at time.Time) error {
+	body, err := json.Marshal(map[string]string{"who": who})
+	if err != nil {
+		return err
+	}
+	item := table.Item{Key: layout.Seen(id, at, who), Schema: application.Schema, Body: body}
+	err = t.Commit(ctx, table.Put(item))
+	if isConflict(err) {
+		return nil // the same person in the same millisecond
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+// Package correspondence holds what several steps share about documents that come in and go out: the filing that asks for a number
+// in the register, and the letter that becomes a certified message.
+package correspondence
+
+import (
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/register"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/table"
+)
+
+// Filing is the payload of a REG row: a document that must get a number, and what becomes of the case when it has it.
+type Filing struct {
+	Entry register.Entry `json:"entry"`
+	// Target is the row that takes the number.
+	Target Target `json:"target"`
+	ID     string `json:"id,omitempty"` // of that row
+	// Letter is the certified message that goes out once the number is known, if any.
+	Letter *Letter `json:"letter,omitempty"`
+	// Annul is set when the filing annuls a number instead of asking for one.
+	Annul *Annul `json:"annul,omitempty"`
+}
+
+// Annul names the number that is annulled (AgID guidelines 3.1.5; DPR 445/2000 art. 54).
+type Annul struct {
+	Year      int       `json:"year"`
+	Number    uint64    `json:"number"`
+	Reason    string    `json:"reason"`
+	Provision string    `json:"provision"`
+	Operator  string    `json:"operator"`
+	At        time.Time `json:"at"`
+}
+
+// Target says which row of the case takes the number.
+type Target string
+
+// The targets.
+const (
+	ToApplication Target = "application" // META
+	ToDocument    Target = "document"    // DOC#id
+	ToIncoming    Target = "incoming"    // CH#chamber / IN#id: certified mail that was matched to no case
+	ToNothing     Target = "nothing"     // an annulment
+)
+
+// Pending is a PEND row: what was presented on a day and is not yet registered. The day's seal lists it.
+type Pending struct {
+	Event       string    `json:"event"`
+	Application string    `json:"application,omitempty"`
+	PresentedAt time.Time `json:"presentedAt"`
+}
+
+// File adds to a commit everything that makes a document owed to the register: the outbox row and the pending row of its day.
+func File(changes *casefile.Changes, chamber string, filing Filing, event, applicationID string, at time.Time) step.Owed {
+	owed := step.Owed{
+		Kind: step.Register, Chamber: chamber, Day: register.Date(at), Event: event, Application: applicationID, CreatedAt: at,
+	}
+	owed, err := owed.With(filing)
+	if err != nil {
+		changes.Add(table.Change{}, err)
+		return owed
+	}
+	changes.Add(owed.Promise())
+	changes.Add(casefile.Row(table.Item{}, layout.Pending(chamber, owed.Day, event), Pending{event, applicationID, at}))
+	return owed
+}
+
+// Book names the register of a chamber for its entries (DPR 445/2000 art. 55: identification of the administration).
+func Book(c catalogue.Chamber) register.Book {
+	return register.Book{Administration: c.IPA, AOO: c.AOO, Code: c.Register.Code}
+}
+
+// PartyOf is a party of the case as the register names it.
+func PartyOf(p application.Party) register.Party {
+	return register.Party{Name: p.Name, TaxCode: p.TaxCode}
+}
+
+// Us is the chamber as sender or recipient.
+func Us(c catalogue.Chamber) register.Party {
+	return register.Party{Name: c.Name, TaxCode: c.TaxCode, Address: c.PEC}
+}

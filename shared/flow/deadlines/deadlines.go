@@ -1,0 +1,176 @@
+// Package deadlines is what time does: it sends again what a step still owes, ends terms, lets drafts expire and cases close. It finds its work in
+// the timers index and decides on what it reads consistently, so that it may run twice, late, or stop in the middle.
+package deadlines
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"sportello/shared/domain/layout"
+	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/problems"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/archive"
+	"sportello/shared/platform/table"
+)
+
+// Config is what the step needs; every field is required.
+type Config struct {
+	Table     table.Table // applications
+	Documents archive.Documents
+	Post      step.Post
+	Now       step.Clock
+	NewID     step.IDs
+	Report    func(ctx context.Context, item string, err error)
+}
+
+// Desk watches the clock.
+type Desk struct{ Config }
+
+// New checks the configuration.
+func New(c Config) (*Desk, error) {
+	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
+		return nil, errors.New("deadlines: incomplete configuration")
+	}
+	return &Desk{c}, nil
+}
+
+// Swept is what a sweep found, for the alarms.
+type Swept struct {
+	Done          int
+	Failed        int
+	OldestOverdue time.Duration // of outbox rows: since they were promised
+}
+
+// MaxSweep bounds one sweep; the next goes on. It keeps a sweep within its minute.
+const MaxSweep = 500
+
+// Sweep does what is due now. One item's failure does not keep the others waiting.
+func (d *Desk) Sweep(ctx context.Context) (Swept, error) {
+	var swept Swept
+	now := d.Now()
+	for shard := range layout.Shards {
+		page, err := d.Table.Query(ctx, table.Query{
+			Index: layout.Timers, PK: layout.TimerShard(shard), To: layout.Millis(now) + "~", Limit: MaxSweep / layout.Shards,
+		})
+		if err != nil {
+			return swept, err
+		}
+		for _, item := range page.Items {
+			if err := d.due(ctx, item.Key, now, &swept); err != nil {
+				swept.Failed++
+				d.Report(ctx, item.SK, err)
+				continue
+			}
+			swept.Done++
+		}
+	}
+	return swept, nil
+}
+
+// due works on one item that the index says is due.
+func (d *Desk) due(ctx context.Context, key table.Key, now time.Time, swept *Swept) error {
+	switch {
+	case strings.HasPrefix(key.PK, "OUT#"):
+		return d.overdue(ctx, key, now, swept)
+	case strings.HasPrefix(key.SK, layout.MailPrefix):
+		return d.silent(ctx, key, now)
+	}
+	return d.wake(ctx, key, now)
+}
+
+// Attempts is after how many sweeps a problem is opened. The work goes on all the same, at longer distances.
+const Attempts = 5
+
+// overdue sends again what a step still owes.
+func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept *Swept) error {
+	owed, item, there, err := step.Read(ctx, d.Table, key)
+	if err != nil || !there || owed.Parked {
+		return err
+	}
+	if at, placed := dueAt(item); placed && at.After(now) {
+		return nil // the index lagged
+	}
+	swept.OldestOverdue = max(swept.OldestOverdue, now.Sub(owed.CreatedAt))
+	owed.Attempts++
+	var changes []table.Change
+	if owed.Attempts >= Attempts && owed.Problem == "" {
+		owed.Problem = string(owed.Kind) + "-" + owed.Event
+		change, ok, err := problems.Open(ctx, d.Table, owed.Chamber, problems.Problem{
+			ID: owed.Problem, Kind: problems.Overdue, At: now, Application: owed.Application,
+			Text: "Un passaggio della pratica (" + string(owed.Kind) + ") non riesce da più tentativi: si continua a riprovare.",
+		})
+		if err != nil {
+			return err
+		}
+		if ok {
+			changes = append(changes, change)
+		}
+	}
+	row, err := owed.Row(item, now.Add(Backoff(owed.Attempts)))
+	if err != nil {
+		return err
+	}
+	err = d.Table.Commit(ctx, append(changes, table.Put(row))...)
+	if errors.Is(err, table.ErrConflict) {
+		return nil // paid or swept meanwhile
+	}
+	if err != nil && !errors.Is(err, table.ErrUnclear) {
+		return err
+	}
+	return d.Post.Try(ctx, owed)
+}
+
+// Backoff is how long the sweep waits after so many attempts: 2 minutes, doubling, at most an hour.
+func Backoff(attempts int) time.Duration {
+	wait := 2 * time.Minute
+	for range attempts {
+		if wait *= 2; wait >= time.Hour {
+			return time.Hour
+		}
+	}
+	return wait
+}
+
+// dueAt reads an item's place before the sweep, if it was read from a table that tells (Get of DynamoDB does).
+func dueAt(item table.Item) (time.Time, bool) {
+	place, ok := item.Index[layout.Timers]
+	if !ok {
+		return time.Time{}, false
+	}
+	return layout.TimerInstant(place)
+}
+
+// silent tells the office that a message has had no final receipt for too long.
+func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time) error {
+	mail, item, err := table.Load[correspondence.Mail](ctx, d.Table, key, 1)
+	if errors.Is(err, table.ErrNotFound) {
+		return nil
+	}
+	if err != nil || !mail.Silent(now) {
+		return err
+	}
+	mail.Late = &now
+	change, err := mail.Row(item)
+	if err != nil {
+		return err
+	}
+	changes := []table.Change{change}
+	opened, ok, err := problems.Open(ctx, d.Table, mail.Chamber, problems.Problem{
+		ID: "PEC-late-" + mail.ID, Kind: problems.MailUncertain, At: now, Application: mail.Application,
+		Text: "Un messaggio PEC non ha ancora una ricevuta di consegna dopo più di un giorno: chiedere al gestore.",
+	})
+	if err != nil {
+		return err
+	}
+	if ok {
+		changes = append(changes, opened)
+	}
+	err = d.Table.Commit(ctx, changes...)
+	if errors.Is(err, table.ErrConflict) || errors.Is(err, table.ErrUnclear) {
+		return nil // the next sweep finds whatever is left
+	}
+	return err
+}

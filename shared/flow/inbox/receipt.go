@@ -1,0 +1,145 @@
+package inbox
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/pec"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/problems"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/table"
+)
+
+// arrival is one message on its way in.
+type arrival struct {
+	*Desk
+	Message
+	chamber catalogue.Chamber
+	raw     []byte
+	object  string
+	digest  string
+}
+
+// receipt adds a receipt to the message it is about and computes the message's state anew from all its receipts' own times.
+func (a arrival) receipt(ctx context.Context) error {
+	id, err := pec.ParseMessageID(a.Receipt.MessageRef)
+	if err != nil {
+		return a.register(ctx) // a receipt of something we did not send: the office must see it
+	}
+	known := true
+	err = step.Retry(ctx, func() error {
+		mail, item, there, err := casefile.One[correspondence.Mail](ctx, a.Table, layout.Mail(id.Application, id.Mail))
+		if err != nil {
+			return err
+		}
+		if known = there && mail.Chamber == a.chamber.ID; !known {
+			return nil
+		}
+		if holds(mail.Receipts, *a.Receipt) {
+			return nil
+		}
+		return a.add(ctx, mail, item)
+	})
+	if err == nil && !known {
+		return a.register(ctx)
+	}
+	return err
+}
+
+// holds tells whether the receipt is there already: providers repeat them, and so do we.
+func holds(receipts []pec.Receipt, r pec.Receipt) bool {
+	return slices.ContainsFunc(receipts, func(o pec.Receipt) bool {
+		return o.Kind == r.Kind && o.Ident == r.Ident && o.Recipient == r.Recipient && o.At.Equal(r.At)
+	})
+}
+
+func (a arrival) add(ctx context.Context, mail correspondence.Mail, item table.Item) error {
+	before := mail.State
+	mail.Receipts = append(mail.Receipts, *a.Receipt)
+	mail.Proofs = append(mail.Proofs, correspondence.Proof{
+		Key: a.object, SHA256: a.digest, Size: int64(len(a.raw)), Kind: a.Receipt.Kind, At: a.Receipt.At,
+	})
+	outcome := pec.Evaluate(correspondence.Own(mail), []string{mail.Address}, mail.Receipts)
+	mail.State = outcome.State
+	if mail.SentAt == nil && outcome.State != pec.StatePrepared {
+		sent := a.Receipt.At // a receipt proves that the provider had it
+		mail.SentAt = &sent
+	}
+	var changes casefile.Changes
+	changes.Add(mail.Row(item))
+	if mail.State != before {
+		if err := a.consequences(ctx, &changes, mail, outcome); err != nil {
+			return err
+		}
+	}
+	return changes.Commit(ctx, a.Table)
+}
+
+// consequences is what a message's new state means for its case.
+func (a arrival) consequences(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) error {
+	switch mail.State {
+	case pec.StateDelivered:
+		return a.delivered(ctx, changes, mail, outcome.DeliveredAt)
+	case pec.StateFailed:
+		return a.failed(ctx, changes, mail, outcome)
+	}
+	return nil
+}
+
+// delivered: what was served is served from this instant (CAD art. 6 c.1; L. 241/1990 art. 21-bis).
+func (a arrival) delivered(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, at time.Time) error {
+	if mail.Kind == correspondence.OfficeNotice {
+		return nil
+	}
+	line := application.Line{At: at, Event: application.MailDelivered, Actor: application.MailBox}
+	if mail.Kind == correspondence.OutcomeLetter {
+		line.Event = application.OutcomeDelivered
+		c, err := casefile.Load(ctx, a.Table, mail.Application)
+		if err != nil {
+			return err
+		}
+		if c.Outcome != nil && c.Outcome.DeliveredAt == nil {
+			next := Served(c.Application, at, a.Now())
+			changes.Add(c.Put(next))
+		}
+	}
+	changes.Add(casefile.Tell(mail.Application, mail.ID+"-"+string(pec.StateDelivered), line))
+	return nil
+}
+
+// LastWord is how long after delivery a decided case waits for its owner's rating before it closes by itself.
+const LastWord = 30 * 24 * time.Hour
+
+// Served returns the application with its outcome effective from at; it will close by itself.
+func Served(a application.Application, at, now time.Time) application.Application {
+	outcome := *a.Outcome
+	outcome.DeliveredAt = &at
+	a.Outcome = &outcome
+	closing := now.Add(LastWord)
+	if a.Rated {
+		closing = now
+	}
+	a.CloseAt, a.UpdatedAt = &closing, now
+	return a
+}
+
+// failed: the office is told, with the reason, and proposes paper or another address.
+func (a arrival) failed(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) error {
+	text := "Un messaggio PEC non è stato consegnato (" + string(outcome.Failure) + "): proporre un altro indirizzo o la consegna su carta."
+	changes.Add(casefile.Tell(mail.Application, mail.ID+"-"+string(pec.StateFailed), application.Line{
+		At: outcome.FailedAt, Event: application.MailFailed, Actor: application.MailBox, Text: "La PEC non è stata consegnata.",
+	}))
+	change, ok, err := problems.Open(ctx, a.Table, mail.Chamber, problems.Problem{
+		ID: "PEC-" + mail.ID, Kind: problems.MailFailed, At: a.Now(), Application: mail.Application, Text: text,
+	})
+	if ok {
+		changes.List = append(changes.List, change)
+	}
+	return err
+}

@@ -1,0 +1,221 @@
+package inbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/pec"
+	"sportello/shared/domain/register"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/problems"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/table"
+)
+
+// event is the message's id as an event: derived from what it is, so that the same message read twice is one event. It has the shape of a UUID
+// (version 8, RFC 9562).
+func (a arrival) event() string {
+	identity := a.Ident
+	if identity == "" || a.Class != pec.ClassCertified {
+		identity = a.digest
+	}
+	sum := sha256.Sum256([]byte("certified mail\n" + a.chamber.PEC + "\n" + identity))
+	sum[6] = sum[6]&0x0f | 0x80
+	sum[8] = sum[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// register gives a message that somebody sent its place: a filing for the register, the case it belongs to, and what it moves there.
+func (a arrival) register(ctx context.Context) error {
+	var owed step.Owed
+	event := a.event()
+	err := step.Retry(ctx, func() error {
+		owed = step.Owed{}
+		_, item, there, err := casefile.One[correspondence.Incoming](ctx, a.Table, layout.Incoming(a.chamber.ID, event))
+		if err != nil || there {
+			return err
+		}
+		c, matched, err := a.match(ctx)
+		if err != nil {
+			return err
+		}
+		owed, err = a.commit(ctx, event, item, c, matched)
+		return err
+	})
+	if err == nil && owed.Event != "" {
+		a.Post.Send(ctx, owed)
+	}
+	return err
+}
+
+// match finds the case that a message is about: an answer to one of our messages, or one that names the case. Only a certified message counts.
+func (a arrival) match(ctx context.Context) (casefile.Case, bool, error) {
+	if a.Class != pec.ClassCertified {
+		return casefile.Case{}, false, nil
+	}
+	candidates := []string{}
+	for _, reference := range a.InReplyTo {
+		if id, err := pec.ParseMessageID(reference); err == nil {
+			candidates = append(candidates, id.Application)
+		}
+	}
+	candidates = append(candidates, named(a.Subject)...)
+	for _, id := range candidates {
+		c, err := casefile.Load(ctx, a.Table, id)
+		if err == nil && c.Chamber == a.chamber.ID && c.State != application.Draft {
+			return c, true, nil
+		}
+	}
+	return casefile.Case{}, false, nil
+}
+
+// named finds application ids in a subject.
+func named(subject string) []string {
+	return slices.DeleteFunc(strings.FieldsFunc(subject, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'f')
+	}), func(word string) bool { return len(word) != 36 || strings.Count(word, "-") != 4 })
+}
+
+func (a arrival) commit(ctx context.Context, event string, item table.Item, c casefile.Case, matched bool) (step.Owed, error) {
+	var changes casefile.Changes
+	now := a.Now()
+	row := correspondence.Incoming{
+		ID: event, Chamber: a.chamber.ID, MessageID: a.MessageID, From: a.From, Subject: register.OneLine(a.Subject, 200), At: a.At,
+		Object: a.object, SHA256: a.digest, Size: int64(len(a.raw)),
+	}
+	filing := correspondence.Filing{Entry: a.entry(event, now), Target: correspondence.ToIncoming, ID: event}
+	if matched {
+		row.Application = c.ID
+		filing.Entry.Application = c.ID
+		if service, err := catalogue.Lookup(c.Chamber, c.Service); err == nil {
+			filing.Entry.Classification = service.Classification.Code
+		}
+		filing.Target = correspondence.ToDocument
+		if err := a.toCase(ctx, &changes, event, c, now); err != nil {
+			return step.Owed{}, err
+		}
+	} else if err := a.unmatched(ctx, &changes, event, now); err != nil {
+		return step.Owed{}, err
+	}
+	changes.Add(casefile.Row(item, layout.Incoming(a.chamber.ID, event), row))
+	owed := correspondence.File(&changes, a.chamber.ID, filing, event, filing.Entry.Application, now)
+	return owed, changes.Commit(ctx, a.Table)
+}
+
+// Unclassified is the place in the filing plan of what a person has still to classify. Classification may change later, with
+// its history (AgID guidelines 3.1.5); what art. 53 calls not modifiable may not.
+const Unclassified = "00"
+
+// entry is the message as the register names it.
+func (a arrival) entry(event string, now time.Time) register.Entry {
+	from := a.From
+	if from == "" {
+		from = "mittente non indicato"
+	}
+	return register.Entry{
+		Direction: register.In, Kind: register.IncomingMail, Event: event, Chamber: a.chamber.ID, Book: correspondence.Book(a.chamber),
+		PresentedAt: register.Instant(now), PresentationDate: register.Date(now),
+		Senders:    []register.Party{{Name: register.OneLine(from, 300), Address: address(a.From)}},
+		Recipients: []register.Party{correspondence.Us(a.chamber)},
+		Subject:    register.OneLine(orNone(a.Subject), 1000), Document: register.Document{SHA256: a.digest, MediaType: "message/rfc822"},
+		Classification: Unclassified,
+	}
+}
+
+func orNone(subject string) string {
+	if strings.TrimSpace(subject) == "" {
+		return "(senza oggetto)"
+	}
+	return subject
+}
+
+func address(from string) string {
+	if strings.Contains(from, "@") {
+		return from
+	}
+	return ""
+}
+
+// toCase shows the message in its case. From the applicant's own certified address it is an answer like any other (CAD art. 65 c.1 c-bis),
+// and moves the clock.
+func (a arrival) toCase(ctx context.Context, changes *casefile.Changes, event string, c casefile.Case, now time.Time) error {
+	changes.Add(casefile.Row(table.Item{}, layout.Document(c.ID, event), application.Document{
+		ID: event, Kind: application.MailDocument, Name: "messaggio.eml", MediaType: "message/rfc822", Size: int64(len(a.raw)),
+		SHA256: a.digest, Key: layout.DocumentKey(c.ID, a.digest), At: now, Text: a.Text,
+	}))
+	if err := a.Documents.Put(ctx, layout.DocumentKey(c.ID, a.digest), a.raw, "message/rfc822"); err != nil {
+		return err
+	}
+	line := application.Line{At: now, Event: application.MailReceived, Actor: application.MailBox, Document: event, Text: a.Text}
+	own, err := a.fromOwner(ctx, c)
+	if err != nil {
+		return err
+	}
+	if own && c.State == application.AwaitingIntegration {
+		next, moved, err := Answered(ctx, a.Table, changes, c, event, a.Text, nil, now)
+		if err != nil {
+			return err
+		}
+		line.From, line.To, line.Event = moved.From, moved.To, moved.Event
+		changes.Add(c.Put(next))
+	}
+	changes.Add(casefile.Tell(c.ID, event, line))
+	return nil
+}
+
+// fromOwner tells whether the message came from an address that we have served the owner at: the domicile of the case, or the one the
+// registers gave.
+func (a arrival) fromOwner(ctx context.Context, c casefile.Case) (bool, error) {
+	mails, err := casefile.Rows[correspondence.Mail](ctx, a.Table, c.ID, layout.MailPrefix)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(mails, func(m correspondence.Mail) bool {
+		return m.Kind != correspondence.OfficeNotice && m.Address != "" && strings.EqualFold(m.Address, a.From)
+	}), nil
+}
+
+// Answered returns the application with its open integration request answered: the term goes on (L. 241/1990 art. 2 c.7).
+func Answered(ctx context.Context, t table.Table, changes *casefile.Changes, c casefile.Case, event, text string, files []string, now time.Time) (application.Application, application.Line, error) {
+	next, line, err := c.Move(application.IntegrationReceived, now, application.Applicant)
+	if err != nil {
+		return next, line, err
+	}
+	term, err := c.Term.Resume(now)
+	if err != nil {
+		term = *c.Term // asked a second time, without a suspension: the term was running
+	}
+	next.Term, next.Request = &term, ""
+	request, item, there, err := casefile.One[application.Request](ctx, t, layout.Request(c.ID, c.Request))
+	if err != nil || !there {
+		return next, line, err
+	}
+	request.Answered, request.Reply, request.RepliedAt, request.Attachments = event, text, &now, files
+	changes.Add(casefile.Row(item, item.Key, request))
+	return next, line, nil
+}
+
+// unmatched opens a problem: a person must read the message and find its case.
+func (a arrival) unmatched(ctx context.Context, changes *casefile.Changes, event string, now time.Time) error {
+	p := problems.Problem{
+		ID: "IN-" + event, Kind: problems.MailUnmatched, At: now,
+		Text: "È arrivato un messaggio PEC che non appartiene a una pratica nota: leggerlo e assegnarlo.",
+	}
+	if a.Class == pec.ClassUntrusted {
+		p.Kind = problems.MailUntrusted
+		p.Text = "È arrivato un messaggio che si presenta come PEC ma la firma del gestore non è valida (" + a.Reason + ")."
+	}
+	change, ok, err := problems.Open(ctx, a.Table, a.chamber.ID, p)
+	if ok {
+		changes.List = append(changes.List, change)
+	}
+	return err
+}

@@ -1,0 +1,189 @@
+// Package keeping hands closed cases to long-term preservation (conservazione) and keeps the provider's signed receipt. Nothing of a case is
+// deleted before that receipt.
+package keeping
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/preservation"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/problems"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/archive"
+	"sportello/shared/platform/queue"
+	"sportello/shared/platform/table"
+)
+
+// Provider is the preservation provider (conservatore).
+type Provider interface {
+	// Deposit hands a package over. The same package under the same id succeeds again.
+	Deposit(ctx context.Context, id string, zip []byte) error
+	// Receipt asks what became of it.
+	Receipt(ctx context.Context, id string) (Receipt, error)
+	// Verify checks that the provider signed the receipt and that it is about this very package.
+	Verify(receipt []byte, digest [32]byte, at time.Time) error
+}
+
+// Receipt is the provider's answer.
+type Receipt struct {
+	State  State
+	Signed []byte // the rapporto di versamento, when preserved
+	Reason string // when refused
+}
+
+// State is where a package is at the provider.
+type State string
+
+// The states.
+const (
+	Received  State = "received"
+	Preserved State = "preserved"
+	Refused   State = "refused"
+)
+
+// Config is what the step needs; every field is required.
+type Config struct {
+	Table     table.Table // applications
+	Documents archive.Documents
+	Archive   archive.Store
+	Provider  Provider
+	Now       step.Clock
+}
+
+// Desk hands cases over.
+type Desk struct{ Config }
+
+// New checks the configuration.
+func New(c Config) (*Desk, error) {
+	if c.Table == nil || c.Documents == nil || c.Archive == nil || c.Provider == nil || c.Now == nil {
+		return nil, errors.New("keeping: incomplete configuration")
+	}
+	return &Desk{c}, nil
+}
+
+// Wait is after how long the provider is asked again.
+const Wait = 5 * time.Minute
+
+// Keep brings the case that the envelope points at as far towards preservation as it comes now: package made and archived, handed over, receipt
+// archived, case preserved. Every part finds what an earlier attempt did.
+func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
+	owed, item, there, err := step.Read(ctx, d.Table, table.Key{PK: e.PK, SK: e.SK})
+	if err != nil || !there || owed.Parked {
+		return err
+	}
+	c, err := casefile.Load(ctx, d.Table, owed.Application)
+	if err != nil {
+		return err
+	}
+	if c.State == application.Preserved {
+		return lost(d.Table.Commit(ctx, table.Delete(item)))
+	}
+	zip, err := d.packed(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := d.Provider.Deposit(ctx, c.ID, zip); err != nil {
+		return fmt.Errorf("depositing package: %w", err)
+	}
+	receipt, err := d.Provider.Receipt(ctx, c.ID)
+	if err != nil {
+		return fmt.Errorf("asking for the receipt: %w", err)
+	}
+	switch receipt.State {
+	case Preserved:
+		return d.preserved(ctx, c, owed, zip, receipt.Signed)
+	case Refused:
+		return d.refused(ctx, owed, item, receipt.Reason)
+	}
+	return d.later(ctx, owed, item)
+}
+
+func lost(err error) error {
+	if errors.Is(err, table.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// packed returns the package: the archived one if an earlier attempt made it, for late receipts must not change what was handed over.
+func (d *Desk) packed(ctx context.Context, c casefile.Case) ([]byte, error) {
+	zip, err := d.Archive.Get(ctx, layout.Package(c.ID))
+	if !errors.Is(err, archive.ErrNotFound) {
+		return zip, err
+	}
+	contents, err := d.collect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if _, err := preservation.Write(&out, contents); err != nil {
+		return nil, fmt.Errorf("writing package: %w", err)
+	}
+	err = d.Archive.Put(ctx, layout.Package(c.ID), out.Bytes(), "application/zip")
+	if errors.Is(err, archive.ErrDifferent) {
+		return d.Archive.Get(ctx, layout.Package(c.ID)) // another delivery was quicker; its package is as good
+	}
+	return out.Bytes(), err
+}
+
+// preserved verifies and archives the receipt, then tells the case.
+func (d *Desk) preserved(ctx context.Context, c casefile.Case, owed step.Owed, zip, receipt []byte) error {
+	digest := sha256.Sum256(zip)
+	if err := d.Provider.Verify(receipt, digest, d.Now()); err != nil {
+		return fmt.Errorf("verifying preservation receipt: %w", err)
+	}
+	err := d.Archive.Put(ctx, layout.PackageReceipt(c.ID), receipt, "application/pkcs7-mime")
+	if err != nil && !errors.Is(err, archive.ErrDifferent) {
+		return err // a provider that signs anew at every question gives a second, equally good receipt: the first stays
+	}
+	at := d.Now()
+	return step.Retry(ctx, func() error {
+		c, err := casefile.Load(ctx, d.Table, c.ID)
+		if err != nil {
+			return err
+		}
+		item, err := table.One(ctx, d.Table, owed.Key())
+		if errors.Is(err, table.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		next, line, err := c.Move(application.WasPreserved, at, application.System)
+		if err != nil {
+			return err
+		}
+		next.Package = hex.EncodeToString(digest[:])
+		var changes casefile.Changes
+		changes.Add(c.Put(next))
+		changes.Add(casefile.Tell(c.ID, owed.Event+"-preserved", line))
+		changes.List = append(changes.List, table.Delete(item))
+		return changes.Commit(ctx, d.Table)
+	})
+}
+
+// refused parks the work: a person must find out what the provider did not like.
+func (d *Desk) refused(ctx context.Context, owed step.Owed, item table.Item, reason string) error {
+	changes, err := problems.Park(ctx, d.Table, owed, item, problems.Refused, "Il conservatore ha rifiutato il pacchetto: "+reason, d.Now())
+	if err != nil {
+		return err
+	}
+	return lost(d.Table.Commit(ctx, changes...))
+}
+
+// later leaves the question to the sweep.
+func (d *Desk) later(ctx context.Context, owed step.Owed, item table.Item) error {
+	item, err := owed.Row(item, d.Now().Add(Wait))
+	if err != nil {
+		return err
+	}
+	return lost(d.Table.Commit(ctx, table.Put(item)))
+}

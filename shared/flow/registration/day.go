@@ -1,0 +1,209 @@
+package registration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/register"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/ledger"
+	"sportello/shared/platform/table"
+)
+
+// PlanDays promises the sealing of every day of a chamber that is over and not sealed, oldest first, if today is a working day: the daily
+// register is handed on within the next working day (DPCM 3/12/2013 art. 7 c.5; AgID guidelines 3.1.6). It may run twice or
+// not at all one day: it promises what is missing.
+func (d *Desk) PlanDays(ctx context.Context, chamber string) error {
+	now := d.Now()
+	today := deadline.DateOf(now)
+	if !casefile.Calendar(chamber).Working(today) {
+		return nil
+	}
+	days, err := d.unsealed(ctx, chamber, today)
+	if err != nil {
+		return err
+	}
+	for _, day := range days {
+		owed := step.Owed{
+			Kind: step.Seal, Chamber: chamber, Day: day.String(), Event: "day-" + chamber + "-" + day.String(), CreatedAt: now,
+		}
+		promise, err := owed.Promise()
+		if err != nil {
+			return err
+		}
+		err = d.Applications.Commit(ctx, promise)
+		if err != nil && !errors.Is(err, table.ErrConflict) && !errors.Is(err, table.ErrUnclear) {
+			return fmt.Errorf("promising to seal %s: %w", day, err)
+		}
+		if err == nil {
+			d.Post.Send(ctx, owed)
+		}
+	}
+	return nil
+}
+
+// unsealed lists the days before today that the chamber's register has not sealed, at most thirty at a time.
+func (d *Desk) unsealed(ctx context.Context, chamber string, today deadline.Date) ([]deadline.Date, error) {
+	day, ok, err := d.firstOpen(ctx, chamber, register.Year(today.String()))
+	if err != nil || !ok {
+		return nil, err
+	}
+	var days []deadline.Date
+	for ; day.Before(today) && len(days) < 30; day = day.AddDays(1) {
+		days = append(days, day)
+	}
+	return days, nil
+}
+
+// firstOpen finds the first day that is not sealed: after the last sealed one, or the day of the register's first entry.
+func (d *Desk) firstOpen(ctx context.Context, chamber string, year int) (deadline.Date, bool, error) {
+	for _, y := range []int{year, year - 1} {
+		book := layout.Book(chamber, y)
+		state, err := d.ledger.Load(ctx, book)
+		if errors.Is(err, ledger.ErrNoBook) {
+			continue
+		}
+		if err != nil {
+			return deadline.Date{}, false, err
+		}
+		if state.SealedThrough != "" {
+			last, err := deadline.ParseDate(state.SealedThrough)
+			return last.AddDays(1), err == nil, err
+		}
+		if y == year {
+			if day, ok, err := d.firstOpen(ctx, chamber, year-1); ok || err != nil {
+				return day, ok, err
+			}
+		}
+		first, err := d.ledger.Entries(ctx, book, 1, 1, 1)
+		if err != nil || len(first) == 0 {
+			return deadline.Date{}, false, err
+		}
+		day, err := deadline.ParseDate(first[0].Page)
+		return day, err == nil, err
+	}
+	return deadline.Date{}, false, nil
+}
+
+// CloseDay seals a day: under the same swap of the head as a registration, with the list of what was entered and of what was
+// presented and still waits. Crash after the commit: a redelivery archives the words that were committed.
+func (d *Desk) CloseDay(ctx context.Context, key table.Key) error {
+	owed, item, there, err := step.Read(ctx, d.Applications, key)
+	if err != nil || !there || owed.Parked {
+		return err
+	}
+	chamber, ok := catalogue.ChamberByID(owed.Chamber)
+	if !ok {
+		return fmt.Errorf("sealing for an unknown chamber %q", owed.Chamber)
+	}
+	var sealed []byte
+	err = step.Retry(ctx, func() (err error) {
+		sealed, err = d.seal(ctx, chamber, owed.Day)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.Archive.Put(ctx, layout.Seal(chamber.ID, owed.Day), sealed, "application/json"); err != nil {
+		return err
+	}
+	err = d.Applications.Commit(ctx, table.Delete(item))
+	if errors.Is(err, table.ErrConflict) {
+		return nil // another delivery was quicker
+	}
+	return err
+}
+
+// seal commits the seal of a day, or returns the one that was committed.
+func (d *Desk) seal(ctx context.Context, chamber catalogue.Chamber, day string) ([]byte, error) {
+	book := layout.Book(chamber.ID, register.Year(day))
+	state, err := d.load(ctx, book)
+	if err != nil {
+		return nil, err
+	}
+	page, err := d.ledger.Page(ctx, book, day)
+	if err != nil {
+		return nil, err
+	}
+	if page.Sealed {
+		return []byte(page.Seal), nil
+	}
+	seal := register.Seal{
+		Chamber: chamber.ID, Book: correspondence.Book(chamber), Day: day, SealedAt: register.Instant(d.Now()),
+		Head: register.Head{Seq: state.Seq, Hash: state.Hash},
+	}
+	seal.Book.Year = register.Year(day)
+	if seal.Entries, err = d.onDay(ctx, book, page); err != nil {
+		return nil, err
+	}
+	if seal.Pending, err = d.pending(ctx, chamber.ID, day); err != nil {
+		return nil, err
+	}
+	if seal.Previous, err = d.previous(ctx, chamber.ID, day); err != nil {
+		return nil, err
+	}
+	words, err := seal.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return d.ledger.Seal(ctx, state, day, words)
+}
+
+func (d *Desk) onDay(ctx context.Context, book string, page ledger.Page) ([]register.Sealed, error) {
+	entries, err := d.ledger.OnPage(ctx, book, page)
+	var sealed []register.Sealed
+	for _, e := range entries {
+		sealed = append(sealed, register.Sealed{Seq: e.Seq, Number: register.Number(e.Number), Annex: e.Annex, Hash: e.Hash})
+	}
+	return sealed, err
+}
+
+// pending lists what was presented on the day and has no number yet. A row whose event has one is only waiting to be cleaned up.
+func (d *Desk) pending(ctx context.Context, chamber, day string) ([]register.Pending, error) {
+	items, err := table.All(ctx, d.Applications, table.Query{PK: layout.PendingDay(chamber, day)})
+	if err != nil {
+		return nil, err
+	}
+	var pending []register.Pending
+	for _, item := range items {
+		row, err := table.Decode[correspondence.Pending](item, 1)
+		if err != nil {
+			return nil, err
+		}
+		_, numbered, err := d.ledger.Find(ctx, row.Event)
+		if err != nil {
+			return nil, err
+		}
+		if numbered {
+			continue
+		}
+		pending = append(pending, register.Pending{
+			Event: row.Event, Application: row.Application, PresentedAt: register.Instant(row.PresentedAt),
+			Awaiting: register.AwaitingRegistration,
+		})
+	}
+	return pending, nil
+}
+
+// previous is the digest of the seal of the day before, which chains the days.
+func (d *Desk) previous(ctx context.Context, chamber, day string) (string, error) {
+	date, err := deadline.ParseDate(day)
+	if err != nil {
+		return "", err
+	}
+	before := date.AddDays(-1).String()
+	page, err := d.ledger.Page(ctx, layout.Book(chamber, register.Year(before)), before)
+	if err != nil {
+		return "", err
+	}
+	if !page.Sealed {
+		return register.NoSeal, nil
+	}
+	return register.Digest([]byte(page.Seal)), nil
+}

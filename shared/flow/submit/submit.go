@@ -1,0 +1,389 @@
+// Package submit presents an application (istanza). Once Present has answered, the application reaches a final state or an open problem with
+// an owner, whatever fails afterwards (I1); the instant of presentation is this one (I5).
+package submit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/problem"
+	"sportello/shared/domain/register"
+	"sportello/shared/flow/access"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/draft"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/archive"
+	"sportello/shared/platform/table"
+)
+
+// Representation asks the company register whether a person still represents a company. An error means that it did not answer.
+type Representation interface {
+	Represents(ctx context.Context, person, company string) (bool, error)
+}
+
+// Config is what presenting needs; every field is required.
+type Config struct {
+	Table          table.Table // applications
+	Documents      archive.Documents
+	Representation Representation
+	Post           step.Post
+	Now            step.Clock
+	NewID          step.IDs
+}
+
+// Desk presents applications.
+type Desk struct{ Config }
+
+// New checks the configuration.
+func New(c Config) (*Desk, error) {
+	if c.Table == nil || c.Documents == nil || c.Representation == nil || c.Now == nil || c.NewID == nil {
+		return nil, errors.New("submit: incomplete configuration")
+	}
+	return &Desk{c}, nil
+}
+
+// Presented is the answer to the applicant: from here on the application is safe.
+type Presented struct {
+	State       string    `json:"state"`
+	PresentedAt time.Time `json:"presentedAt"`
+	Receipt     Receipt   `json:"receipt"`
+}
+
+// Receipt is the data of the receipt that L. 241/1990 art. 18-bis owes at once; its document is made in the next seconds.
+type Receipt struct {
+	ID          string    `json:"id"`
+	Application string    `json:"application"`
+	PresentedAt time.Time `json:"presentedAt"`
+	Subject     string    `json:"subject"`
+	Digest      string    `json:"digest"`
+	Attachments []File    `json:"attachments"`
+	Office      string    `json:"office"`
+	Responsible string    `json:"responsible"`
+	Substitute  string    `json:"substitute"`
+	Due         string    `json:"due"`
+	Silence     string    `json:"silence"`
+	Remedies    string    `json:"remedies"`
+	Access      string    `json:"access"`
+}
+
+// File is a file of what was presented.
+type File struct {
+	Field     string `json:"field,omitempty"`
+	Name      string `json:"name"`
+	Size      int64  `json:"size,omitempty"`
+	SHA256    string `json:"sha256"`
+	MediaType string `json:"mediaType,omitempty"`
+}
+
+// Snapshot is what was presented, as it is kept for good. Its SHA-256 is the impronta (DPR 445/2000 art. 53 c.1 f). It holds
+// no instant, so a retry makes the same snapshot.
+type Snapshot struct {
+	Format      string            `json:"format"` // "sportello application v1"
+	Application string            `json:"application"`
+	Chamber     string            `json:"chamber"`
+	Service     string            `json:"service"`
+	Owner       application.Party `json:"owner"`
+	Filer       application.Party `json:"filer"`
+	Answers     json.RawMessage   `json:"answers"`
+	Attachments []File            `json:"attachments"`
+}
+
+// used is the row that remembers an Idempotency-Key of a person.
+type used struct {
+	Application string `json:"application"`
+	Body        string `json:"body"`
+}
+
+// reading is all that presenting looks at.
+type reading struct {
+	casefile.Case
+	answers     application.Answers
+	attachments []application.Attachment
+	key         table.Item // the row of the Idempotency-Key
+	keyUsed     *used
+}
+
+// Present presents the draft. key is the request's Idempotency-Key, body the digest of its content: the same key with the same content
+// gets the same answer for ever, with other content a problem.
+func (d *Desk) Present(ctx context.Context, who access.Applicant, id, key string, version int64) (Presented, error) {
+	event := d.NewID()
+	var answer Presented
+	err := step.Retry(ctx, func() (err error) {
+		answer, err = d.attempt(ctx, who, id, key, event, version)
+		return err
+	})
+	return answer, err
+}
+
+func (d *Desk) attempt(ctx context.Context, who access.Applicant, id, key, event string, version int64) (Presented, error) {
+	r, err := d.read(ctx, who, id, key)
+	if err != nil {
+		return Presented{}, err
+	}
+	snapshot, err := r.snapshot()
+	if err != nil {
+		return Presented{}, err
+	}
+	if r.keyUsed != nil && (r.keyUsed.Application != id || r.keyUsed.Body != digest(snapshot)) {
+		return Presented{}, problem.New(problem.KeyReused, "La chiave Idempotency-Key è già stata usata per un'altra richiesta.")
+	}
+	if r.Submission != nil {
+		return r.answered(key)
+	}
+	if r.State != application.Draft {
+		return Presented{}, problem.New(problem.Conflict, "L'istanza non è una bozza e non può essere presentata.")
+	}
+	if version != 0 && r.Item.Version != version {
+		return Presented{}, problem.New(problem.VersionMismatch, "La bozza è cambiata dopo il riepilogo che hai visto. Ricontrolla il riepilogo e presenta di nuovo.")
+	}
+	if err := d.check(ctx, r); err != nil {
+		return Presented{}, err
+	}
+	// The snapshot goes first: a crash after it leaves a draft and an object that the retry finds equal.
+	if err := d.Documents.Put(ctx, layout.SnapshotKey(id, digest(snapshot)), snapshot, "application/json"); err != nil {
+		return Presented{}, fmt.Errorf("keeping snapshot: %w", err)
+	}
+	return d.commit(ctx, r, snapshot, key, event)
+}
+
+// read loads the case, its answers and files, and what the key was used for.
+func (d *Desk) read(ctx context.Context, who access.Applicant, id, key string) (reading, error) {
+	c, err := casefile.Load(ctx, d.Table, id)
+	if err != nil {
+		return reading{}, err
+	}
+	if err := who.Check(c.Application); err != nil {
+		return reading{}, err
+	}
+	r := reading{Case: c}
+	if r.answers, _, _, err = casefile.One[application.Answers](ctx, d.Table, layout.Answers(id)); err != nil {
+		return reading{}, err
+	}
+	if r.attachments, err = casefile.Rows[application.Attachment](ctx, d.Table, id, layout.AttachmentPrefix); err != nil {
+		return reading{}, err
+	}
+	// The office's files, and those of later replies, are no part of what is presented.
+	r.attachments = onlyForm(r.attachments)
+	before, item, there, err := casefile.One[used](ctx, d.Table, layout.Idempotency(who.TaxCode, key))
+	if err != nil {
+		return reading{}, err
+	}
+	if r.key = item; there {
+		r.keyUsed = &before
+	}
+	return r, nil
+}
+
+func onlyForm(all []application.Attachment) []application.Attachment {
+	var form []application.Attachment
+	for _, a := range all {
+		if a.Field != application.OfficeFile && a.Field != application.ReplyFile {
+			form = append(form, a)
+		}
+	}
+	return form
+}
+
+// snapshot writes what is presented, the same bytes for the same content.
+func (r reading) snapshot() ([]byte, error) {
+	files := []File{}
+	for _, a := range r.attachments {
+		files = append(files, File{a.Field, a.Name, a.Size, a.SHA256, a.MediaType})
+	}
+	sort.Slice(files, func(a, b int) bool {
+		return files[a].Field+"\x00"+files[a].Name+"\x00"+files[a].SHA256 < files[b].Field+"\x00"+files[b].Name+"\x00"+files[b].SHA256
+	})
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(Snapshot{
+		"sportello application v1", r.ID, r.Chamber, r.Service, r.Owner, r.Filer, r.answers.Values, files,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing snapshot: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// answered repeats the first answer to a case that was presented already.
+func (r reading) answered(key string) (Presented, error) {
+	if r.Submission.Key != key {
+		return Presented{}, problem.New(problem.Conflict, "L'istanza è già stata presentata.")
+	}
+	return r.presented(), nil
+}
+
+// check is everything that must hold before an application may be presented.
+func (d *Desk) check(ctx context.Context, r reading) error {
+	fields := catalogue.ValidateAnswers(r.Service, r.answers.Values, register.Date(d.Now()))
+	uploads := []catalogue.Upload{}
+	for _, a := range r.attachments {
+		if !a.Complete {
+			fields = append(fields, problem.Field{Pointer: "#/attachments/" + a.Field, Detail: "Il caricamento di un file non è terminato: completalo o rimuovi il file."})
+			continue
+		}
+		uploads = append(uploads, catalogue.Upload{Field: a.Field, Name: a.Name, MediaType: a.MediaType, Size: a.Size})
+	}
+	fields = append(fields, catalogue.ValidateAttachments(r.Service, uploads)...)
+	if len(fields) > 0 {
+		p := problem.New(problem.Invalid, "L'istanza non è completa: controlla i campi indicati.")
+		p.Fields = fields
+		return p
+	}
+	for _, a := range r.attachments {
+		if err := draft.Verify(ctx, d.Documents, r.ID, a); err != nil {
+			return fmt.Errorf("checking attachment %s: %w", a.ID, err)
+		}
+	}
+	return d.representation(ctx, r)
+}
+
+// representation asks the register again: who filled in the form may have left the company since.
+func (d *Desk) representation(ctx context.Context, r reading) error {
+	if r.Owner.Kind != application.Company {
+		return nil
+	}
+	yes, err := d.Representation.Represents(ctx, r.Filer.TaxCode, r.Owner.TaxCode)
+	if err != nil {
+		return problem.New(problem.Unavailable, "Il Registro Imprese non risponde: non è possibile verificare ora i tuoi poteri. La bozza è salva: riprova tra poco.").Because(err)
+	}
+	if !yes {
+		return problem.New(problem.Forbidden, "Il Registro Imprese non ti indica come rappresentante di questa impresa.")
+	}
+	return nil
+}
+
+// commit writes the presentation: state, story, what is pending, and what is owed because of it, in one transaction.
+func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, event string) (Presented, error) {
+	now := d.Now()
+	next, line, err := r.Move(application.Submitted, now, application.Applicant)
+	if err != nil {
+		return Presented{}, err
+	}
+	service, err := catalogue.Lookup(r.Chamber, r.Service)
+	if err != nil {
+		return Presented{}, err
+	}
+	term := deadline.Start(now, service.TermDays)
+	next.Term = &term
+	next.Domicile = domicile(r.Owner, r.answers.Values)
+	next.Against = against(service, r.answers.Values)
+	next.Submission = &application.Submission{Event: event, PresentedAt: now, Key: key, Body: digest(snapshot), Digest: digest(snapshot)}
+	line.By = r.Filer.TaxCode
+	line.Document = event
+
+	var changes casefile.Changes
+	changes.Add(r.Put(next))
+	changes.Add(casefile.Tell(r.ID, event, line))
+	changes.Add(casefile.Row(r.key, layout.Idempotency(r.Filer.TaxCode, key), used{r.ID, digest(snapshot)}))
+	changes.Add(casefile.Row(table.Item{}, layout.Document(r.ID, event), application.Document{
+		ID: event, Kind: application.ApplicationDocument, Name: "istanza.json", MediaType: "application/json",
+		Size: int64(len(snapshot)), SHA256: digest(snapshot), Key: layout.SnapshotKey(r.ID, digest(snapshot)), At: now,
+	}))
+	registration := correspondence.File(&changes, r.Chamber, filing(next, service, r), event, r.ID, now)
+	receipt := step.Owed{Kind: step.Receipt, Chamber: r.Chamber, Day: register.Date(now), Event: event, Application: r.ID, CreatedAt: now}
+	changes.Add(receipt.Promise())
+	if err := changes.Commit(ctx, d.Table); err != nil {
+		return Presented{}, err
+	}
+	d.Post.Send(ctx, registration, receipt)
+	return reading{Case: casefile.Case{Application: next}, attachments: r.attachments}.presented(), nil
+}
+
+// domicile is the certified address that the form may choose for this case (CAD art. 3-bis c.4-quinquies): empty for the one in the
+// registers. A company has one by law and is reached nowhere else (CAD art. 6-bis).
+func domicile(owner application.Party, answers json.RawMessage) string {
+	var form struct {
+		Domicile string `json:"domicile"`
+		PEC      string `json:"pec"`
+	}
+	if json.Unmarshal(answers, &form) != nil {
+		return ""
+	}
+	switch {
+	case form.Domicile == "elected":
+		return form.PEC
+	case form.Domicile == application.PortalOnly && owner.Kind == application.Person:
+		return application.PortalOnly
+	}
+	return ""
+}
+
+// against is the person a complaint is about, who must not see it.
+func against(service catalogue.Service, answers json.RawMessage) string {
+	var form struct {
+		Officer string `json:"officer"`
+	}
+	if !service.Rules.HiddenFromOfficerComplainedOf || json.Unmarshal(answers, &form) != nil {
+		return ""
+	}
+	return form.Officer
+}
+
+// filing is the document as the register will name it (DPR 445/2000 art. 53 c.1).
+func filing(a application.Application, service catalogue.Service, r reading) correspondence.Filing {
+	entry := register.Entry{
+		Direction: register.In, Kind: register.Application, Event: a.Submission.Event, Application: a.ID, Chamber: a.Chamber,
+		Book:        correspondence.Book(service.Chamber),
+		PresentedAt: register.Instant(a.PresentedAt()), PresentationDate: register.Date(a.PresentedAt()),
+		Senders: []register.Party{correspondence.PartyOf(a.Owner)}, Recipients: []register.Party{correspondence.Us(service.Chamber)},
+		Subject: service.Title, Document: register.Document{SHA256: a.Submission.Digest, MediaType: "application/json"},
+		Classification: service.Classification.Code,
+	}
+	for _, file := range r.attachments {
+		entry.Attachments = append(entry.Attachments, register.Document{SHA256: file.SHA256, MediaType: file.MediaType})
+	}
+	return correspondence.Filing{Entry: entry, Target: correspondence.ToApplication}
+}
+
+// presented is the answer, made only of what is stored: the same at every repetition.
+func (r reading) presented() Presented {
+	return Presented{State: string(application.Presented), PresentedAt: r.PresentedAt(), Receipt: ReceiptOf(r.Application, r.attachments)}
+}
+
+// ReceiptOf is the receipt's data for an application that was presented, with the contents that L. 241/1990 asks for: art. 18-bis c.1 (the
+// receipt, the terms within which the administration must answer, the effect of its silence) and art. 8 c.2
+// (administration, subject, office and person responsible, end date and remedies against inertia, how to see the file).
+func ReceiptOf(a application.Application, attachments []application.Attachment) Receipt {
+	files := []File{}
+	for _, f := range attachments {
+		files = append(files, File{Name: f.Name, SHA256: f.SHA256})
+	}
+	r := Receipt{
+		ID: a.Submission.Event, Application: a.ID, PresentedAt: a.PresentedAt(), Digest: a.Submission.Digest, Attachments: files,
+		Due: firstDue(a).String(),
+	}
+	if service, err := catalogue.Lookup(a.Chamber, a.Service); err == nil {
+		r.Subject, r.Office = service.Title, service.Office.Name
+		r.Responsible, r.Substitute = service.Office.Responsible.Name, service.Office.Substitute.Name
+		r.Silence, r.Remedies, r.Access = service.Silence.Text, service.Remedies, service.Access
+	}
+	return r
+}
+
+// firstDue is the end of the term as it was at presentation, before any suspension.
+func firstDue(a application.Application) deadline.Date {
+	service, err := catalogue.Lookup(a.Chamber, a.Service)
+	if err != nil {
+		return casefile.Due(a)
+	}
+	return deadline.Start(a.PresentedAt(), service.TermDays).Due(casefile.Calendar(a.Chamber))
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,110 @@
+// Package addresses finds the certified address (domicilio digitale) of a person or a company in the public lists.
+package addresses
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"sportello/shared/domain/identity"
+	"sportello/shared/platform/infocamere"
+	"sportello/shared/platform/jws"
+	"sportello/shared/platform/partner"
+)
+
+// ErrUnavailable is returned, wrapped, when a list cannot be asked now. It never means "has no address".
+var ErrUnavailable = partner.ErrUnavailable
+
+// Source says where an address comes from.
+type Source string
+
+// The sources, in Italian as they are shown.
+const (
+	Declared Source = "domicilio eletto per la pratica"
+	INIPEC   Source = "INI-PEC"
+	INAD     Source = "INAD"
+)
+
+// Config names the lists and the key that is registered with all of them.
+type Config struct {
+	INIPECURL string     // base address, required
+	INADURL   string     // base address, required
+	PDNDURL   string     // base address of the PDND authorization server, required
+	ClientID  string     // as registered with InfoCamere and PDND, required
+	Signer    jws.Signer // the registered key, required
+
+	Scope       string                                // of INI-PEC; infocamere.DefaultScope if empty
+	Certificate [][]byte                              // DER, sent to InfoCamere as x5c; may be absent
+	KeyID       func(context.Context) (string, error) // the key's id at PDND; nil: none is sent
+	PurposeID   string                                // of the PDND purpose under which INAD is asked, required
+	Audience    string                                // of PDND's authorization server; PDNDURL if empty
+
+	HTTP    *http.Client  // nil: one of its own
+	Timeout time.Duration // of one call; 0: partner.DefaultTimeout
+	Now     func() time.Time
+}
+
+// Book finds addresses. It may be used by several goroutines.
+type Book struct {
+	inipec *inipec
+	inad   *inad
+}
+
+// New checks the configuration. Nothing is called yet.
+func New(config Config) (*Book, error) {
+	if config.INADURL == "" || config.PDNDURL == "" || config.PurposeID == "" {
+		return nil, errors.New("configuring addresses: INADURL, PDNDURL and PurposeID are required")
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	session, err := infocamere.New(infocamere.Config{
+		Name: "INI-PEC", URL: config.INIPECURL, ClientID: config.ClientID, Scope: config.Scope, Signer: config.Signer,
+		Certificate: config.Certificate, HTTP: config.HTTP, Timeout: config.Timeout, Now: config.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Book{inipec: newINIPEC(session, config.Now), inad: newINAD(config)}, nil
+}
+
+// Query asks for an address.
+type Query struct {
+	TaxCode identity.TaxCode
+	Kind    identity.Kind
+	// Declared is the certified address a natural person chose for this case, if any.
+	Declared string
+	// Reference is the case's protocol number or id: INAD records it with every question (practicalReference). Required for a person.
+	Reference string
+	// Ticket is what an earlier Answer gave for the same question while it was pending; empty the first time.
+	Ticket string
+}
+
+// Answer is what is known now. Pending: ask again in a minute or more, with Ticket. Otherwise Address, or nothing: there is none.
+type Answer struct {
+	Address string
+	Source  Source
+	Pending bool
+	Ticket  string
+}
+
+// Certified finds the address to write to, without waiting: INI-PEC answers a question only some time after it is asked, so the first
+// Answer for a company is pending. Losing the ticket costs a new question, nothing else.
+//
+// CAD art. 6-bis c.1: for companies and professionals INI-PEC is the list to be used; art. 3-bis c.4-quinquies: a person may elect a
+// special domicile for one case; art. 6-quater: the domiciles of natural persons are in INAD.
+func (b *Book) Certified(ctx context.Context, q Query) (Answer, error) {
+	switch {
+	case q.Kind == identity.KindCompany:
+		return b.inipec.find(ctx, q)
+	case q.Kind != identity.KindPerson:
+		return Answer{}, fmt.Errorf("finding address: unknown kind %q", q.Kind)
+	case q.Declared != "":
+		return Answer{Address: q.Declared, Source: Declared}, nil
+	case !q.TaxCode.IsPerson():
+		return Answer{}, nil // identified by another state: in no Italian list
+	}
+	return b.inad.find(ctx, q)
+}

@@ -1,0 +1,186 @@
+package pdf
+
+import (
+	"bytes"
+	"errors"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/register"
+)
+
+func complaint() Presentation {
+	return Presentation{
+		ID: "01939f3e-0000-7000-8000-000000000001", Application: "01939f3e-0000-7000-8000-0000000000aa",
+		Chamber: "Camera di commercio di Milano Monza Brianza Lodi", Colour: "#9e1b32",
+		Service: "Reclami e segnalazioni", Subject: "Reclamo: «ritardo» nella risposta – Registro delle imprese",
+		Applicant: "Giulia Rinaldi", OnBehalf: "Rinaldi & figli S.r.l. (09900000010)",
+		PresentedAt: time.Date(2026, 11, 22, 10, 15, 0, 123e6, time.UTC),
+		Digest:      strings.Repeat("ab", 32),
+		Attachments: []File{{"Perché è così.pdf", strings.Repeat("cd", 32)}, {"foto.jpeg", strings.Repeat("ef", 32)}},
+		Office:      "Ufficio relazioni con il pubblico", Address: "ufficio.reclami@milano.pec.example.it",
+		Responsible: "Responsabile dell'ufficio relazioni con il pubblico", Substitute: "Segretario generale",
+		Due: deadline.Date{Year: 2026, Month: time.December, Day: 22}, TermDays: 30,
+		Silence:  "Se il termine passa senza risposta, il silenzio non vale né accoglimento né rigetto: puoi rivolgerti al titolare del potere sostitutivo.",
+		Remedies: "Il reclamo non è un ricorso e non sospende i termini per proporne uno. In caso di mancata risposta puoi chiedere l'intervento del titolare del potere sostitutivo indicato nella ricevuta (art. 2, comma 9-bis, della legge 7 agosto 1990, n. 241).",
+		Access:   "Puoi vedere lo stato della pratica, i documenti e la data entro cui l'ufficio deve rispondere nella tua area personale, con la stessa identità digitale.",
+	}
+}
+
+func receipt(t testing.TB, p Presentation) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Receipt(&out, p); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// text reads the receipt as a person's reader would.
+func text(t *testing.T, body []byte) string {
+	t.Helper()
+	tool, err := exec.LookPath("pdftotext")
+	if err != nil {
+		t.Skip("pdftotext is not installed (package poppler-utils)")
+	}
+	command := exec.Command(tool, "-layout", "-enc", "UTF-8", "-", "-")
+	command.Stdin = bytes.NewReader(body)
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("reading the PDF: %v", err)
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
+}
+
+// Everything that art. 18-bis and art. 8 ask for can be read.
+func TestReceiptSaysAll(t *testing.T) {
+	p := complaint()
+	got := text(t, receipt(t, p))
+	for _, want := range []string{
+		p.ID, p.Application, p.Chamber, p.Service, p.Subject, p.Applicant, p.OnBehalf, p.Digest, p.Office, p.Address, p.Substitute,
+		"22 novembre 2026, ore 11:15:00 (ora italiana)", "2026-11-22T10:15:00.123Z", "Registrazione di protocollo in corso",
+		"Allegato: Perché è così.pdf", p.Attachments[0].SHA256, p.Attachments[1].SHA256, "entro il 22 dicembre 2026 (30 giorni",
+		"né accoglimento né rigetto", "comma 9-bis", "nella tua area personale", "articolo 18-bis", "Pagina 1 di ",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in the receipt:\n%s", want, got)
+		}
+	}
+}
+
+func TestReceiptWithNumber(t *testing.T) {
+	p := complaint()
+	p.Protocol = &register.Stamp{Administration: "ESEMPIO_MI", AOO: "ESEMPIO_AOO_MI", Code: "PROT-MI", Number: "0000042", Date: "2026-11-22"}
+	p.Attachments, p.OnBehalf = nil, ""
+	got := text(t, receipt(t, p))
+	for _, want := range []string{"Prot. n. 0000042 del 22/11/2026", "ESEMPIO_MI|ESEMPIO_AOO_MI|PROT-MI|0000042|2026-11-22", "Nessun allegato."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in the receipt", want)
+		}
+	}
+	for _, not := range []string{"in corso", "Per conto di"} {
+		if strings.Contains(got, not) {
+			t.Errorf("%q is in the receipt", not)
+		}
+	}
+}
+
+func TestReceiptDescribesItself(t *testing.T) {
+	body := receipt(t, complaint())
+	for _, want := range []string{"%PDF-1.", "/Lang (it-IT)", "/Title ", "/CreationDate (D:20261122101500)", "%%EOF"} {
+		if !bytes.Contains(body, []byte(want)) {
+			t.Errorf("%q is not in the file", want)
+		}
+	}
+}
+
+// Instances of a function that make the same receipt at the same time put the same object.
+func TestSameInputSameBytes(t *testing.T) {
+	first := receipt(t, complaint())
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			var out bytes.Buffer
+			if err := Receipt(&out, complaint()); err != nil || !bytes.Equal(out.Bytes(), first) {
+				t.Errorf("another receipt: %v", err)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestReceiptIncomplete(t *testing.T) {
+	for name, change := range map[string]func(*Presentation){
+		"no instant":     func(p *Presentation) { p.PresentedAt = time.Time{} },
+		"no end date":    func(p *Presentation) { p.Due = deadline.Date{} },
+		"no responsible": func(p *Presentation) { p.Responsible = " " },
+		"no substitute":  func(p *Presentation) { p.Substitute = "" },
+		"no remedies":    func(p *Presentation) { p.Remedies = "" },
+		"no digest":      func(p *Presentation) { p.Digest = "" },
+	} {
+		p := complaint()
+		change(&p)
+		var out bytes.Buffer
+		if err := Receipt(&out, p); !errors.Is(err, ErrIncomplete) || out.Len() > 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestManyAttachments(t *testing.T) {
+	p := complaint()
+	for range 60 {
+		p.Attachments = append(p.Attachments, File{strings.Repeat("nome molto lungo ", 12) + ".pdf", strings.Repeat("12", 32)})
+	}
+	if got := text(t, receipt(t, p)); strings.Count(got, strings.Repeat("12", 32)) != 60 || !strings.Contains(got, "Pagina 2 di ") {
+		t.Error("attachments are missing")
+	}
+}
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"Perché «è» – così…": "Perché «è» – così…", "e\u0301": "é", "日本": "??", "👍 bene": "? bene", "a\tb\x00\u202ec": "a bc",
+		"riga\nriga": "riga\nriga", "a\xffb": "a?b", "Łódź Ελλάδα Київ": "Łódź Ελλάδα Київ",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestLongDate(t *testing.T) {
+	for want, d := range map[string]deadline.Date{
+		"1° gennaio 2027": {Year: 2027, Month: 1, Day: 1}, "31 dicembre 2026": {Year: 2026, Month: 12, Day: 31},
+	} {
+		if got := longDate(d); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// No text that a person can write breaks a receipt.
+func TestAnyTexts(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		p := complaint()
+		p.Subject = "Oggetto " + rapid.String().Draw(rt, "subject")
+		p.Applicant = "N" + rapid.StringN(0, 300, -1).Draw(rt, "applicant")
+		p.Attachments[0].Name = rapid.String().Draw(rt, "file")
+		var out bytes.Buffer
+		if err := Receipt(&out, p); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+func BenchmarkReceipt(b *testing.B) {
+	p := complaint()
+	for b.Loop() {
+		receipt(b, p)
+	}
+}
