@@ -124,4 +124,3 @@ func writeKeys(file string, keys map[string]string) error {
 	}
 	return nil
 }
-

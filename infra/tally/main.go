@@ -49,6 +49,9 @@ func run(args []string) error {
 // stage runs the command and keeps its counts, whatever the command's end.
 func stage(folder, name, report string, command []string) error {
 	fmt.Printf("== %s\n", name)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
 	if report != "" {
 		if err := os.Remove(report); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err // a report of an earlier run must not be counted

@@ -92,7 +92,7 @@ var environmentTag = regexp.MustCompile("`env:\"([A-Z][A-Z0-9_]*)[,\"]")
 // environmentComplete reads the `env` tags of the functions' sources and demands each name that is not Lambda's own.
 func environmentComplete(d document) (f findings) {
 	given := keys(d, "Globals", "Function", "Environment", "Variables")
-	for _, name := range sources("functions", "shared/edge") {
+	for _, name := range sources("functions", "shared") {
 		body, err := os.ReadFile(name)
 		if err != nil {
 			f.add("%v", err)

@@ -159,8 +159,8 @@ var permissionMutations = []mutation{
 	{"only registration writes the register, and never deletes", "another writer", put(map[string]any{"Fn::GetAtt": "RegisterTable.Arn"}, statement("PecInboxFunction", 0, "Resource")...)},
 	{"only registration, mail, inbox and preservation write the archive, and nobody deletes", "another writer", put([]any{map[string]any{"Fn::Sub": "${ArchiveBucket.Arn}/*"}}, filesOf("SubmitApplicationFunction", "Resource")...)},
 	{"only registration, mail, inbox and preservation write the archive, and nobody deletes", "deletes", put([]any{map[string]any{"Fn::Sub": "${ArchiveBucket.Arn}/*"}}, filesOf("ApplicationsFunction", "Resource")...)},
-	{"only preservation seals, and submitting signs nothing", "another signer", put(map[string]any{"Fn::GetAtt": "SealKey.Arn"}, statement("LoginFunction", 1, "Resource")...)},
-	{"only preservation seals, and submitting signs nothing", "key management", put([]any{"kms:ScheduleKeyDeletion"}, statement("LoginFunction", 1, "Action")...)},
+	{"only preservation seals", "another signer", put(map[string]any{"Fn::GetAtt": "SealKey.Arn"}, statement("LoginFunction", 1, "Resource")...)},
+	{"only preservation seals", "key management", put([]any{"kms:ScheduleKeyDeletion"}, statement("LoginFunction", 1, "Action")...)},
 	{"parameters are read by name", "all of them", put([]any{map[string]any{"Fn::Sub": "arn:aws:ssm:::parameter/sportello/${Stage}/*"}}, statement("LoginFunction", 2, "Resource")...)},
 	{"parameters are read by name", "by path", put([]any{"ssm:GetParametersByPath"}, statement("LoginFunction", 2, "Action")...)},
 }

@@ -68,21 +68,6 @@ func (g *Gateway) Allowed(api, value string) (string, bool) {
 	return "", false
 }
 
-// Seed makes sure that there is a key with this value in the plan. One that was
-// revoked stays so.
-func (g *Gateway) Seed(name, value string, plan template.Plan) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, k := range g.keys {
-		if k.Value == value {
-			return nil
-		}
-	}
-	return g.store(apiKey{
-		ID: shortID(), Name: name, Value: value, Enabled: true, Created: g.config.Now(), Plans: []string{plan.PhysicalID},
-	})
-}
-
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	mux := http.NewServeMux()
 	handle := func(pattern string, status int, f func(*http.Request, []byte) (any, error)) {

@@ -73,9 +73,12 @@ func (c Clients) createTable(ctx context.Context, t template.Table) error {
 		})
 	}
 	for _, x := range t.Indexes {
+		projection := &dynamotypes.Projection{ProjectionType: dynamotypes.ProjectionType(x.Projection)}
+		if len(x.Include) > 0 {
+			projection.NonKeyAttributes = x.Include
+		}
 		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, dynamotypes.GlobalSecondaryIndex{
-			IndexName: aws.String(x.Name), KeySchema: keySchema(x.Key),
-			Projection: &dynamotypes.Projection{ProjectionType: dynamotypes.ProjectionType(x.Projection), NonKeyAttributes: x.Include},
+			IndexName: aws.String(x.Name), KeySchema: keySchema(x.Key), Projection: projection,
 		})
 	}
 	if _, err := c.DynamoDB.CreateTable(ctx, input); err != nil {

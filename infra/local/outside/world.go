@@ -83,7 +83,7 @@ func Open(cfg Config) (*World, error) {
 	}
 	w.routes()
 	w.http = &http.Server{
-		Handler: w.mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: w.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
 	return w, nil

@@ -23,7 +23,11 @@ import (
 
 // startFunctions makes the pools. Every function that is not built is reported.
 func (s *Supervisor) startFunctions() error {
-	s.lines = newLines(s)
+	made, err := newLines(s)
+	if err != nil {
+		return err
+	}
+	s.lines = made
 	var problems []error
 	for _, f := range s.cloud.Functions {
 		folder := path.Base(f.Folder)

@@ -1,7 +1,10 @@
 package supervisor
 
 import (
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -14,6 +17,12 @@ type lines struct {
 	supervisor *Supervisor
 	mu         sync.Mutex
 	made       map[string]map[int]*line
+
+	// With faults: the mail proxies' own authority, what certifies the real
+	// servers, and a file with both for the functions.
+	authority *fault.Authority
+	roots     *x509.CertPool
+	bundle    string
 }
 
 // line is what one instance is told.
@@ -23,8 +32,26 @@ type line struct {
 	closers                            []func()
 }
 
-func newLines(s *Supervisor) *lines {
-	return &lines{supervisor: s, made: map[string]map[int]*line{}}
+// newLines is called when the outside world is up: it has made its authority.
+func newLines(s *Supervisor) (*lines, error) {
+	l := &lines{supervisor: s, made: map[string]map[int]*line{}}
+	if !s.config.Faults {
+		return l, nil
+	}
+	outside, err := os.ReadFile(l.straight().authorities)
+	if err != nil {
+		return nil, fmt.Errorf("reading the outside world's authority: %w", err)
+	}
+	l.roots = x509.NewCertPool()
+	if !l.roots.AppendCertsFromPEM(outside) {
+		return nil, errors.New("the outside world's authority is not a certificate")
+	}
+	if l.authority, err = fault.NewAuthority(); err != nil {
+		return nil, err
+	}
+	l.bundle = filepath.Join(s.config.Data, "fault-ca.pem")
+	both := append(append(outside, '\n'), l.authority.PEM...)
+	return l, os.WriteFile(l.bundle, both, 0o600)
 }
 
 func (l *line) environment() map[string]string {
@@ -80,6 +107,18 @@ func (l *lines) proxied(function string, slot int) (*line, error) {
 		*address = p.Address()
 		made.closers = append(made.closers, p.Close)
 	}
+	for service, address := range map[string]*string{"smtp": &made.smtp, "imap": &made.imap} {
+		m, err := fault.NewMail(fault.MailConfig{
+			Set: set, Victim: victim, Service: service, Upstream: *address, Roots: l.roots, Authority: l.authority,
+		})
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		*address = m.Address()
+		made.closers = append(made.closers, m.Close)
+	}
+	made.authorities = l.bundle
 	return made, errors.Join(problems...)
 }
 

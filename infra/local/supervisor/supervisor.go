@@ -223,7 +223,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 	if err := s.serve(); err != nil {
 		return err
 	}
-	if err := s.seedKeys(starting); err != nil {
+	if err := s.seed(starting); err != nil {
 		return err
 	}
 	if err := s.startMappings(ctx); err != nil {

@@ -1,13 +1,6 @@
 package supervisor
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-
 	"sportello/infra/local/emulator"
 )
 
@@ -20,22 +13,4 @@ func toolVariables(values map[string]string, clock string) []string {
 		out = append(out, name+"="+values[name])
 	}
 	return out
-}
-
-// fingerprint of files' contents.
-func fingerprint(files ...string) (string, error) {
-	h := sha256.New()
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			return "", err
-		}
-		_, _ = fmt.Fprintln(h, filepath.Base(file))
-		_, err = io.Copy(h, f)
-		_ = f.Close()
-		if err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

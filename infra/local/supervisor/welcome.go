@@ -25,27 +25,30 @@ func (s *Supervisor) welcome() string {
 	if people := s.people(); len(people) > 0 {
 		fmt.Fprintf(&b, "\n  Persone per accedere con SPID o CIE:\n")
 		for _, p := range people {
-			fmt.Fprintf(&b, "    %s\n", p)
+			fmt.Fprintf(&b, "    %-16s %s  %s\n", p.GivenName+" "+p.FamilyName, p.TaxCode, p.Note)
 		}
 	}
 	return b.String() + "\n"
 }
 
-// people are the personas of the outside world, as it wrote them down.
-func (s *Supervisor) people() []string {
-	var list []struct {
-		ID          string `json:"id"`
-		GivenName   string `json:"givenName"`
-		FamilyName  string `json:"familyName"`
-		TaxCode     string `json:"taxCode"`
-		Description string `json:"description"`
+// person is a persona of the outside world. Office is the chamber that one who
+// works in an office works for.
+type person struct {
+	ID         string `json:"id"`
+	GivenName  string `json:"givenName"`
+	FamilyName string `json:"familyName"`
+	TaxCode    string `json:"taxCode"`
+	Office     string `json:"chamber"`
+	Note       string `json:"note"`
+}
+
+// people are the personas as the outside world wrote them down.
+func (s *Supervisor) people() []person {
+	var file struct {
+		Persons []person `json:"persons"`
 	}
-	if readJSON(filepath.Join(s.outsideFolder(), "personas.json"), &list) != nil {
-		return nil
+	if err := readJSON(filepath.Join(s.outsideFolder(), "personas.json"), &file); err != nil {
+		s.log.Warn("reading the personas", "error", err)
 	}
-	var out []string
-	for _, p := range list {
-		out = append(out, fmt.Sprintf("%-8s %-16s %s  %s", p.ID, p.GivenName+" "+p.FamilyName, p.TaxCode, p.Description))
-	}
-	return out
+	return file.Persons
 }

@@ -241,7 +241,8 @@ const office = {
     const application = find(world, id);
     application.state = 'registered';
     application.protocol = { number: '0000042', year: 2026, date: application.presentedAt.slice(0, 10) };
-    application.mail = [{ kind: 'receipt', state: 'delivered', at: now() }];
+    application.mail = [{ kind: 'acknowledgement', state: 'delivered', at: now() }];
+    application.documents.push({ id: 'd-r', kind: 'receipt', name: 'ricevuta.pdf', mediaType: 'application/pdf', size: 34_000, sha256: '00', at: now() });
     note(world, id, 'registered', 'system', 'Protocollata con il numero 0000042/2026');
   },
   charge(world, { application: id }) {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
-	"strconv"
 	"time"
 
 	"sportello/shared/domain/deadline"
@@ -325,5 +324,3 @@ func marshal(v any) ([]byte, error) {
 	out.WriteByte('\n')
 	return out.Bytes(), nil
 }
-
-func number(n int) string { return strconv.Itoa(n) }

@@ -142,7 +142,7 @@ func (c Case) index(caseFile []byte, metadata [][]byte) ([]byte, error) {
 		x.Group.Files = append(x.Group.Files, sincroFile{
 			Encoding: "binary", Extension: extension(d.Name), Format: d.MediaType,
 			ID: local(d.ID), Path: d.path(n), Hash: sincroHash{false, "SHA-256", d.base64()},
-			More: external("metadati-"+number(n+1), metadataPath(n), metadata[n]),
+			More: external(fmt.Sprintf("metadati-%d", n+1), metadataPath(n), metadata[n]),
 		})
 	}
 	body, err := marshal(x)

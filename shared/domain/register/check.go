@@ -26,6 +26,18 @@ func (v Violations) Error() string {
 	return b.String()
 }
 
+// Sentence tells a person, in Italian, everything that was refused and by which clause.
+func (v Violations) Sentence() string {
+	var b strings.Builder
+	for n, one := range v {
+		if n > 0 {
+			b.WriteString(" ")
+		}
+		b.WriteString(one.Detail + " (" + one.Citation + ")")
+	}
+	return b.String()
+}
+
 // ErrUsed is returned when a token is used a second time.
 var ErrUsed = errors.New("register: token already used")
 

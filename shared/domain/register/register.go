@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,14 +119,30 @@ func (e Entry) Presented(at time.Time) Entry {
 
 // Registered returns the entry placed on the first day that is still open: its own, or, if that day is sealed already, the open day
 // given, as a deferred registration (it keeps its presentation date: L. 241/1990 art. 18-bis). sealedThrough is the last sealed
-// day, empty if none is. open is today in Rome.
+// day of the chamber, in whatever year's book, empty if none is. open is today in Rome. The book of the entry is then that of
+// e.Book.Year: a document of 31 December that is deferred stands in the new year's.
+//
+// Names, addresses and subject are written on one line, so that a stray blank from another register does not poison an entry.
 func (e Entry) Registered(sealedThrough, open string) Entry {
+	e = e.tidy()
 	day := e.PresentationDate
 	if day <= sealedThrough {
 		day = open
 	}
 	e.RegistrationDate, e.Deferred = day, day != e.PresentationDate
 	e.Book.Year = Year(day)
+	return e
+}
+
+func (e Entry) tidy() Entry {
+	e.Subject = OneLine(e.Subject, MaxSubject)
+	for _, parties := range []*[]Party{&e.Senders, &e.Recipients} {
+		*parties = slices.Clone(*parties)
+		for n := range *parties {
+			p := &(*parties)[n]
+			p.Name, p.Address = OneLine(p.Name, MaxName), OneLine(p.Address, MaxAddress)
+		}
+	}
 	return e
 }
 

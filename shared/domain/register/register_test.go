@@ -161,6 +161,34 @@ func TestViolationsNameNoOne(t *testing.T) {
 	}
 }
 
+func TestViolationsSpeakItalian(t *testing.T) {
+	e := good()
+	e.Classification, e.Event = "", ""
+	_, err := Check(e)
+	var violations Violations
+	if !errors.As(err, &violations) {
+		t.Fatal(err)
+	}
+	want := "Manca l'identificativo dell'evento da registrare. (DPR 445/2000 art. 53 c. 1 lett. a) Manca la classificazione. (DPR 445/2000 art. 56 c. 1)"
+	if got := violations.Sentence(); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+// What other registers send us is tidied up before it is checked, and the caller's entry stays as it was.
+func TestRegisteredTidiesUp(t *testing.T) {
+	e := good()
+	e.Senders = []Party{{Name: " ROSSI  S.R.L.\n", Address: "via Roma 1\r\n20100 Milano"}}
+	e.Subject = "Reclamo\n"
+	placed := e.Registered("", "2026-11-22")
+	if _, err := Check(placed); err != nil {
+		t.Error(err)
+	}
+	if placed.Senders[0] != (Party{Name: "ROSSI S.R.L.", Address: "via Roma 1 20100 Milano"}) || e.Senders[0].Name != " ROSSI  S.R.L.\n" {
+		t.Errorf("placed %+v, was %+v", placed.Senders, e.Senders)
+	}
+}
+
 func TestTokenIsUsedOnce(t *testing.T) {
 	e := good()
 	checked, err := Check(e)

@@ -42,6 +42,8 @@ type Swept struct {
 	Done          int
 	Failed        int
 	OldestOverdue time.Duration // of outbox rows: since they were promised
+	// OldestRegistration is the same for documents without a number, OldestSilence for messages without a final receipt.
+	OldestRegistration, OldestSilence time.Duration
 }
 
 // MaxSweep bounds one sweep; the next goes on. It keeps a sweep within its minute.
@@ -76,7 +78,7 @@ func (d *Desk) due(ctx context.Context, key table.Key, now time.Time, swept *Swe
 	case strings.HasPrefix(key.PK, "OUT#"):
 		return d.overdue(ctx, key, now, swept)
 	case strings.HasPrefix(key.SK, layout.MailPrefix):
-		return d.silent(ctx, key, now)
+		return d.silent(ctx, key, now, swept)
 	}
 	return d.wake(ctx, key, now)
 }
@@ -94,6 +96,9 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 		return nil // the index lagged
 	}
 	swept.OldestOverdue = max(swept.OldestOverdue, now.Sub(owed.CreatedAt))
+	if owed.Kind == step.Register {
+		swept.OldestRegistration = max(swept.OldestRegistration, now.Sub(owed.CreatedAt))
+	}
 	owed.Attempts++
 	var changes []table.Change
 	if owed.Attempts >= Attempts && owed.Problem == "" {
@@ -144,7 +149,7 @@ func dueAt(item table.Item) (time.Time, bool) {
 }
 
 // silent tells the office that a message has had no final receipt for too long.
-func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time) error {
+func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time, swept *Swept) error {
 	mail, item, err := table.Load[correspondence.Mail](ctx, d.Table, key, 1)
 	if errors.Is(err, table.ErrNotFound) {
 		return nil
@@ -152,6 +157,7 @@ func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time) error {
 	if err != nil || !mail.Silent(now) {
 		return err
 	}
+	swept.OldestSilence = max(swept.OldestSilence, now.Sub(*mail.SentAt))
 	mail.Late = &now
 	change, err := mail.Row(item)
 	if err != nil {
@@ -173,4 +179,10 @@ func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time) error {
 		return nil // the next sweep finds whatever is left
 	}
 	return err
+}
+
+// OpenProblems counts the problems of a chamber that nobody has dealt with.
+func (d *Desk) OpenProblems(ctx context.Context, chamber string) (int, error) {
+	list, err := problems.List(ctx, d.Table, chamber)
+	return len(list), err
 }

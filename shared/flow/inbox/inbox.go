@@ -190,3 +190,12 @@ func (d *Desk) one(ctx context.Context, chamber catalogue.Chamber, raw []byte) e
 	}
 	return in.register(ctx)
 }
+
+// Age is how long ago a mailbox was last read to its end; zero for one that was never read.
+func (d *Desk) Age(ctx context.Context, chamber catalogue.Chamber) (time.Duration, error) {
+	c, _, err := table.Load[cursor](ctx, d.Table, layout.Mailbox(chamber.ID, chamber.PEC), schema)
+	if errors.Is(err, table.ErrNotFound) || err == nil && c.ReadAt.IsZero() {
+		return 0, nil
+	}
+	return max(d.Now().Sub(c.ReadAt), 0), err
+}

@@ -29,7 +29,7 @@ type Provider interface {
 	// Receipt asks what became of it.
 	Receipt(ctx context.Context, id string) (Receipt, error)
 	// Verify checks that the provider signed the receipt and that it is about this very package.
-	Verify(receipt []byte, digest [32]byte, at time.Time) error
+	Verify(receipt []byte, id string, digest [32]byte, at time.Time) error
 }
 
 // Receipt is the provider's answer.
@@ -137,7 +137,7 @@ func (d *Desk) packed(ctx context.Context, c casefile.Case) ([]byte, error) {
 // preserved verifies and archives the receipt, then tells the case.
 func (d *Desk) preserved(ctx context.Context, c casefile.Case, owed step.Owed, zip, receipt []byte) error {
 	digest := sha256.Sum256(zip)
-	if err := d.Provider.Verify(receipt, digest, d.Now()); err != nil {
+	if err := d.Provider.Verify(receipt, c.ID, digest, d.Now()); err != nil {
 		return fmt.Errorf("verifying preservation receipt: %w", err)
 	}
 	err := d.Archive.Put(ctx, layout.PackageReceipt(c.ID), receipt, "application/pkcs7-mime")

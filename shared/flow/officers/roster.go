@@ -231,7 +231,7 @@ func (r *Roster) Dismiss(ctx context.Context, chamber, taxCode string) error {
 		o, item, err := table.Load[Officer](ctx, r.table, layout.OfficerRow(chamber, taxCode), schema)
 		switch {
 		case errors.Is(err, table.ErrNotFound):
-			return errNotListed
+			return problem.New(problem.NotFound, "Nessun addetto con questo codice fiscale nell’elenco della Camera di commercio.")
 		case err != nil:
 			return fmt.Errorf("reading officer: %w", err)
 		case !o.isLive():

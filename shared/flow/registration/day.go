@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/deadline"
@@ -46,6 +47,17 @@ func (d *Desk) PlanDays(ctx context.Context, chamber string) error {
 		}
 	}
 	return nil
+}
+
+// Unsealed counts the days of a chamber that should have been sealed by now: those that are over, after noon of a working day.
+func (d *Desk) Unsealed(ctx context.Context, chamber string) (int, error) {
+	now := d.Now()
+	today := deadline.DateOf(now)
+	if now.Before(today.Start().Add(12*time.Hour)) || !casefile.Calendar(chamber).Working(today) {
+		return 0, nil
+	}
+	days, err := d.unsealed(ctx, chamber, today)
+	return len(days), err
 }
 
 // unsealed lists the days before today that the chamber's register has not sealed, at most thirty at a time.

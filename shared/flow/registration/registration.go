@@ -234,20 +234,21 @@ func (d *Desk) bookFor(ctx context.Context, works []work, year int) error {
 			open = append(open, w)
 		}
 	}
-	if err := d.append(ctx, open, layout.Book(chamber, year)); err != nil {
+	if err := d.append(ctx, open, layout.Book(chamber, year), ""); err != nil {
 		return err
 	}
-	return d.append(ctx, deferred, layout.Book(chamber, register.Year(register.Date(d.Now()))))
+	return d.append(ctx, deferred, layout.Book(chamber, register.Year(register.Date(d.Now()))), head.SealedThrough)
 }
 
-// append commits works to a book, archives the blocks they are in and hands them over.
-func (d *Desk) append(ctx context.Context, works []work, book string) error {
+// append commits works to a book, archives the blocks they are in and hands them over. sealed is the last sealed day of the book of their
+// own year, where that is another one: on 2 January a document of 31 December may have to go into the new year's book.
+func (d *Desk) append(ctx context.Context, works []work, book, sealed string) error {
 	if len(works) == 0 {
 		return nil
 	}
 	var entered []ledger.Entry
 	err := step.Retry(ctx, func() (err error) {
-		entered, err = d.attempt(ctx, works, book)
+		entered, err = d.attempt(ctx, works, book, sealed)
 		return err
 	})
 	if err != nil {
@@ -257,7 +258,7 @@ func (d *Desk) append(ctx context.Context, works []work, book string) error {
 }
 
 // attempt loads the book and commits what it does not know yet. It returns the entries of all works that have one.
-func (d *Desk) attempt(ctx context.Context, works []work, book string) ([]ledger.Entry, error) {
+func (d *Desk) attempt(ctx context.Context, works []work, book, sealed string) ([]ledger.Entry, error) {
 	var events []string
 	for _, w := range works {
 		events = append(events, w.owed.Event)
@@ -273,7 +274,7 @@ func (d *Desk) attempt(ctx context.Context, works []work, book string) ([]ledger
 			entered = append(entered, known)
 			continue
 		}
-		record, err := d.record(w, state.SealedThrough)
+		record, err := d.record(w, max(sealed, state.SealedThrough))
 		if err != nil {
 			if err := d.poison(ctx, w, err); err != nil {
 				return nil, err
@@ -310,11 +311,25 @@ func (d *Desk) record(w work, sealedThrough string) (ledger.Record, error) {
 func (d *Desk) poison(ctx context.Context, w work, cause error) error {
 	d.Report(ctx, w.owed.Event, cause)
 	changes, err := problems.Park(ctx, d.Applications, w.owed, w.item, problems.Poisoned,
-		"Il protocollo ha rifiutato un documento perché non rispetta le regole di registrazione: "+cause.Error(), d.Now())
+		"Il protocollo ha rifiutato un documento: "+sentence(cause), d.Now())
 	if err != nil {
 		return err
 	}
 	return d.Applications.Commit(ctx, changes...)
+}
+
+// sentence says in Italian why a document was refused.
+func sentence(cause error) string {
+	var violations register.Violations
+	switch {
+	case errors.As(cause, &violations):
+		return violations.Sentence()
+	case errors.Is(cause, ledger.ErrUnknownNumber):
+		return "il numero da annullare non esiste."
+	case errors.Is(cause, ledger.ErrSealed):
+		return "il giorno è già stato chiuso."
+	}
+	return "non rispetta le regole di registrazione."
 }
 
 // after archives the blocks of the entries and hands the numbers over. Crash before: a redelivery finds the numbers and comes here.

@@ -7,6 +7,7 @@ package mail
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/emersion/go-message"
 
@@ -97,13 +99,15 @@ func (o Outgoing) header() (message.Header, error) {
 	case o.Date.IsZero():
 		return h, fmt.Errorf("%w: no date", ErrCompose)
 	}
-	h.Set("X-TipoRicevuta", "completa") // the delivery receipt carries the message back: with it we can prove what was delivered
-	h.Set("MIME-Version", "1.0")
-	h.Set("Subject", mime.QEncoding.Encode("utf-8", subject))
+	// The delivery receipt carries the message back: with it we can prove what was delivered. Raw, so that the name is written as the
+	// rules of certified mail write it.
+	h.AddRaw([]byte("X-TipoRicevuta: completa\r\n"))
+	h.AddRaw([]byte("MIME-Version: 1.0\r\n"))
+	h.Set("Subject", encoded(subject))
 	if err := o.thread(&h); err != nil {
 		return h, err
 	}
-	h.Set("Message-ID", "<"+pec.Bare(o.MessageID)+">")
+	h.AddRaw([]byte("Message-ID: <" + pec.Bare(o.MessageID) + ">\r\n"))
 	h.Set("To", to)
 	h.Set("From", from.String())
 	h.Set("Date", o.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
@@ -129,6 +133,25 @@ func (o Outgoing) thread(h *message.Header) error {
 		h.Set("In-Reply-To", "<"+pec.Bare(o.InReplyTo)+">")
 	}
 	return nil
+}
+
+// encoded writes one line of text as encoded words (RFC 2047), short enough for the header to be folded between them; plain ASCII
+// stays as it is.
+func encoded(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) && !strings.Contains(s, "=?") {
+		return s
+	}
+	const longest = 36 // bytes of a word: 48 characters in base64, 60 with its frame
+	var words []string
+	for rest := s; rest != ""; {
+		end := min(longest, len(rest))
+		for end < len(rest) && !utf8.RuneStart(rest[end]) {
+			end--
+		}
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(rest[:end]))+"?=")
+		rest = rest[end:]
+	}
+	return strings.Join(words, " ")
 }
 
 // messageID is msg-id of RFC 5322, 3.6.4, without the obsolete forms. Long enough for any provider's, short enough for a line.

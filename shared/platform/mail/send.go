@@ -86,7 +86,7 @@ func (s *Sender) Send(ctx context.Context, from string, to []string, raw []byte)
 	if err := s.authenticate(client); err != nil {
 		return classify(aside(err), ErrTemporary)
 	}
-	if err := envelope(client, from, to); err != nil {
+	if err := recipients(client, from, to); err != nil {
 		return classify(err, ErrTemporary)
 	}
 	data, err := client.Data()
@@ -170,7 +170,7 @@ func tlsConfig(given *tls.Config, host string) *tls.Config {
 	return config
 }
 
-func envelope(client *smtp.Client, from string, to []string) error {
+func recipients(client *smtp.Client, from string, to []string) error {
 	if err := client.Mail(from); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@
 package pdf
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -27,9 +28,10 @@ import (
 // Measures in millimetres, of an A4 page.
 const (
 	margin     = 20.0
-	bottom     = 22.0
-	labelWidth = 46.0
-	lineHeight = 5.2
+	top        = 14.0
+	bottom     = 18.0
+	labelWidth = 55.0
+	lineHeight = 4.8
 	textWidth  = 210 - 2*margin
 )
 
@@ -54,9 +56,11 @@ type about struct {
 
 func newSheet(a about) *sheet {
 	pdf := fpdf.New("P", "mm", "A4", "")
-	pdf.AddUTF8FontFromBytes(textFont, "", goregular.TTF)
-	pdf.AddUTF8FontFromBytes(textFont, "B", gobold.TTF)
-	pdf.AddUTF8FontFromBytes(monoFont, "", gomono.TTF)
+	// The library renumbers the parts of composed letters (è, ò…) in the very bytes it is given, so each document gets its own: with
+	// shared ones the second receipt of a process would show other accents, and two at once would race.
+	pdf.AddUTF8FontFromBytes(textFont, "", bytes.Clone(goregular.TTF))
+	pdf.AddUTF8FontFromBytes(textFont, "B", bytes.Clone(gobold.TTF))
+	pdf.AddUTF8FontFromBytes(monoFont, "", bytes.Clone(gomono.TTF))
 	pdf.SetCatalogSort(true)
 	pdf.SetCreationDate(a.at.UTC())
 	pdf.SetModificationDate(a.at.UTC())
@@ -66,7 +70,8 @@ func newSheet(a about) *sheet {
 	pdf.SetCreator("Sportello virtuale", true)
 	pdf.SetProducer("Sportello virtuale", true)
 	pdf.SetLang("it-IT")
-	pdf.SetMargins(margin, margin, margin)
+	pdf.SetMargins(margin, top, margin)
+	pdf.SetCellMargin(0)
 	pdf.SetAutoPageBreak(true, bottom)
 	pdf.AliasNbPages("{pages}")
 	s := &sheet{pdf: pdf}
@@ -74,11 +79,12 @@ func newSheet(a about) *sheet {
 		s.red, s.green, s.blu = 51, 51, 51
 	}
 	pdf.SetFooterFunc(func() {
-		pdf.SetY(-15)
+		pdf.SetY(-12)
 		pdf.SetFont(textFont, "", 8)
 		pdf.SetTextColor(85, 85, 85)
-		pdf.CellFormat(textWidth-30, 5, clean(a.footer), "", 0, "L", false, 0, "")
-		pdf.CellFormat(30, 5, fmt.Sprintf("Pagina %d di {pages}", pdf.PageNo()), "", 0, "R", false, 0, "")
+		// Not aligned to the right: the width of the number of pages is not known yet.
+		pdf.CellFormat(textWidth-22, 5, clean(a.footer), "", 0, "L", false, 0, "")
+		pdf.CellFormat(22, 5, fmt.Sprintf("Pagina %d di {pages}", pdf.PageNo()), "", 0, "L", false, 0, "")
 	})
 	pdf.AddPage()
 	return s
@@ -104,11 +110,11 @@ func (s *sheet) row(label, value string) {
 	}
 	s.pdf.SetFont(textFont, "", 10)
 	s.room(s.height(value, textWidth-labelWidth) + 1)
-	top := s.pdf.GetY()
+	begin := s.pdf.GetY()
 	s.pdf.SetTextColor(85, 85, 85)
 	s.pdf.MultiCell(labelWidth, lineHeight, clean(label), "", "L", false)
 	below := s.pdf.GetY()
-	s.pdf.SetXY(margin+labelWidth, top)
+	s.pdf.SetXY(margin+labelWidth, begin)
 	s.pdf.SetTextColor(0, 0, 0)
 	s.pdf.MultiCell(textWidth-labelWidth, lineHeight, clean(value), "", "L", false)
 	s.pdf.SetY(max(s.pdf.GetY(), below) + 1)
@@ -145,7 +151,7 @@ func (s *sheet) height(text string, width float64) float64 {
 
 // room starts a new page if what comes does not fit this one, and would fit an empty one.
 func (s *sheet) room(height float64) {
-	const page = 297 - margin - bottom
+	const page = 297 - top - bottom
 	if s.pdf.GetY()+height > 297-bottom && height < page {
 		s.pdf.AddPage()
 	}

@@ -100,9 +100,14 @@ func TestReceiptDescribesItself(t *testing.T) {
 	}
 }
 
-// Instances of a function that make the same receipt at the same time put the same object.
+// A receipt made after others shows the same letters, and instances of a function that make the same receipt at the same time put the same object.
 func TestSameInputSameBytes(t *testing.T) {
 	first := receipt(t, complaint())
+	for n := range 20 {
+		if !bytes.Equal(receipt(t, complaint()), first) {
+			t.Fatalf("receipt %d differs from the first", n+2)
+		}
+	}
 	var wait sync.WaitGroup
 	for range 4 {
 		wait.Go(func() {

@@ -8,7 +8,7 @@ import { SignIn } from '../pages/SignIn.tsx';
 
 await startPage({ chamber: true });
 const returnTo = safeReturn(parameter('return'), pageUrl('/area-personale/'));
-const error = parameter('error');
+const error = parameter('errore');
 
 if (!error && maybeSignedIn() && (await alreadyIn())) {
   location.replace(returnTo);

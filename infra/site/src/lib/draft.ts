@@ -52,7 +52,11 @@ export class Draft {
     }
     this.answers = copy.answers;
     const ours = copy.version === this.version || copy.sent === this.savedText;
-    if (!ours) this.version = copy.version; // somebody else wrote meanwhile: let the server say so
+    if (!ours) {
+      // Somebody else wrote meanwhile: go on from what this tab knew, and let the server refuse it.
+      this.version = copy.version;
+      this.savedText = copy.known;
+    }
     this.schedule(0);
     return this.answers;
   }
@@ -194,7 +198,7 @@ export class Draft {
   }
 
   private writeCopy(sent?: string): void {
-    this.ports.copy.write({ answers: this.answers, version: this.version, sent: sent ?? this.savedText });
+    this.ports.copy.write({ answers: this.answers, version: this.version, known: this.savedText, sent: sent ?? this.savedText });
   }
 
   private setState(state: SaveState): void {
@@ -210,8 +214,9 @@ export function canonical(answers: Answers): string {
 
 interface Copy {
   answers: Answers;
-  /** The server's version these answers were written on. */
+  /** The server's version these answers were written on, and the canonical text it had. */
   version: number;
+  known: string;
   /** Canonical text of what was last sent: if the server holds exactly that, nobody else wrote. */
   sent: string;
 }

@@ -12,9 +12,22 @@ export function useLoaded<T>(read: () => Promise<T>): [Loaded<T>, () => Promise<
       setLoaded({ state: 'ready', value: await read() });
     } catch (error) {
       if (signedOut(error)) return location.replace(loginUrl(here()));
-      setLoaded({ state: 'failed', error });
+      // What is on the page stays: a failed look in the background must not take it away.
+      setLoaded((current) => (current.state === 'ready' ? current : { state: 'failed', error }));
     }
   }, []);
   useEffect(() => void reload(), []);
   return [loaded, reload];
+}
+
+const POLL_MS = [1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
+
+/** Looks again by itself while something is on its way, ever more slowly, and gives up after two minutes. */
+export function usePolling(waiting: boolean, reload: () => Promise<void>): void {
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    if (!waiting || round >= POLL_MS.length) return;
+    const timer = setTimeout(() => void reload().finally(() => setRound(round + 1)), POLL_MS[round]);
+    return () => clearTimeout(timer);
+  }, [waiting, round]);
 }

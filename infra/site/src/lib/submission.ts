@@ -27,3 +27,19 @@ export async function present(id: string, store: Store = sessionStorage): Promis
     throw error;
   }
 }
+
+/**
+ * The receipt's data as the server gave them at the moment of presenting, for this tab: the page shows them at once, and
+ * also where the case does not carry them. The lasting receipt is the sealed document of the case.
+ */
+export function keepReceipt(presented: Presented, store: Store = sessionStorage): void {
+  store.setItem(`ricevuta:${presented.receipt.application}`, JSON.stringify(presented.receipt));
+}
+
+export function keptReceipt(application: string, store: Store = sessionStorage): Receipt | undefined {
+  try {
+    return JSON.parse(store.getItem(`ricevuta:${application}`) ?? 'null') ?? undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -47,7 +47,8 @@ export interface IntegrationRequest {
   kind: string;
   text: string;
   due: string;
-  answered?: boolean | string;
+  answered?: boolean;
+  lapsed?: boolean;
 }
 
 export interface Receipt {
@@ -94,7 +95,7 @@ export interface Application {
   protocol?: Protocol;
   deadline?: { due?: string; suspended?: boolean };
   officer?: { name?: string };
-  outcome?: { kind: string; text: string; at: string; document?: string };
+  outcome?: { kind: string; label?: string; text?: string; at: string; document?: string };
   documents?: CaseDocument[];
   requests?: IntegrationRequest[];
   survey?: { token?: string; rated?: boolean };

@@ -1,5 +1,4 @@
 // One case: how it stands, what happens next, what is asked of me, and everything that happened so far.
-import { useEffect, useRef } from 'preact/hooks';
 import { StateBadge } from '../components/Badge.tsx';
 import { CaseTimeline } from '../components/CaseTimeline.tsx';
 import { Documents } from '../components/Documents.tsx';
@@ -9,7 +8,7 @@ import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { Withdrawal } from '../components/Withdrawal.tsx';
 import { get } from '../lib/api.ts';
 import { formatDate, formatDateTime, formatInstant } from '../lib/dates.ts';
-import { useLoaded } from '../lib/hooks.ts';
+import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import { parameter } from '../lib/navigation.ts';
 import type { Application, Timeline } from '../lib/types.ts';
@@ -33,7 +32,7 @@ async function readCase(): Promise<Case> {
 export function CasePage(names: Names) {
   const [loaded, reload] = useLoaded(readCase);
   const value = loaded.state === 'ready' ? loaded.value : null;
-  usePolling(value?.application, reload);
+  usePolling(value?.application.state === 'presented', reload); // the number comes seconds after presenting
   if (loaded.state === 'loading') return <Loading />;
   if (loaded.state === 'failed') return <Failure error={loaded.error} retry={() => void reload()} />;
   if (loaded.value.application.state === 'draft') {
@@ -43,28 +42,12 @@ export function CasePage(names: Names) {
   return <CaseView {...loaded.value} names={names} reload={reload} />;
 }
 
-const POLL_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
-
-/** The number comes seconds after presenting: look again by itself until it is there, ever more slowly. */
-function usePolling(application: Application | undefined, reload: () => Promise<void>): void {
-  const round = useRef(0);
-  const waiting = application !== undefined && application.state === 'presented';
-  useEffect(() => {
-    if (!waiting || round.current >= POLL_MS.length) return;
-    const timer = setTimeout(() => {
-      round.current += 1;
-      void reload();
-    }, POLL_MS[round.current]);
-    return () => clearTimeout(timer);
-  }, [application]);
-}
-
 const ENDED = new Set(['decided', 'closed', 'preserved', 'withdrawn', 'expired', 'transferred']);
 
 function CaseView({ application, timeline, names, reload }: Case & { names: Names; reload: () => Promise<void> }) {
   const service = names.services.find((candidate) => candidate.id === application.service);
   const open = !ENDED.has(application.state);
-  const requests = (application.requests ?? []).filter((request) => !request.answered);
+  const requests = (application.requests ?? []).filter((request) => !request.answered && !request.lapsed && application.state === 'awaiting_integration');
   return (
     <>
       <div class="sv-case-head">
@@ -105,11 +88,11 @@ function Facts({ application, chamber }: { application: Application; chamber: st
       <div><dt>{t('case.applicant')}</dt><dd>{application.profile.name}</dd></div>
       <div><dt>{t('case.chamber')}</dt><dd>{chamber}</dd></div>
       {application.officer?.name && <div><dt>{t('case.officer')}</dt><dd>{application.officer.name}</dd></div>}
-      {application.receipt && (
+      {application.presentedAt && (
         <div><dt>{t('case.receipt')}</dt><dd><a href={`${pageUrl('/ricevuta/')}?id=${encodeURIComponent(application.id)}`}>{t('case.receiptLink')}</a></dd></div>
       )}
-      {(application.mail ?? []).map((mail) => (
-        <div key={mail.kind + mail.at}><dt>{t('case.mail')}</dt><dd>{tValue('mail', mail.state)}, {formatDateTime(mail.at)}</dd></div>
+      {(application.mail ?? []).filter((mail) => mail.kind !== 'office-notice').map((mail) => (
+        <div key={mail.kind + mail.at}><dt>{t('case.mail')}</dt><dd>{tValue('mailKind', mail.kind)}: {tValue('mail', mail.state)}, {formatDateTime(mail.at)}</dd></div>
       ))}
     </dl>
   );
@@ -130,7 +113,7 @@ function Outcome({ application, titles }: { application: Application; titles: { 
   const document = (application.documents ?? []).find((candidate) => candidate.id === outcome.document);
   return (
     <section class="callout sv-callout" aria-labelledby="esito">
-      <h2 class="h4" id="esito">{t('case.outcome')}: {titles.find((title) => title.id === outcome.kind)?.title ?? outcome.kind}</h2>
+      <h2 class="h4" id="esito">{t('case.outcome')}: {titles.find((title) => title.id === outcome.kind)?.title ?? outcome.label ?? outcome.kind}</h2>
       <p class="sv-small">{formatDateTime(outcome.at)}</p>
       <p class="sv-pre">{outcome.text}</p>
       {outcome.document && (
@@ -142,7 +125,7 @@ function Outcome({ application, titles }: { application: Application; titles: { 
 
 function SurveyLink({ survey }: { survey: { token?: string; rated?: boolean } }) {
   if (survey.rated) return <p class="sv-small">{t('case.rated')}</p>;
-  if (!survey.token) return null;
+  if (!survey.token) return <p class="sv-small">{t('case.rateByMail')}</p>;
   return (
     <Notice tone="info" title={t('case.rateTitle')}>
       <p><a href={`${pageUrl('/valuta/')}?t=${encodeURIComponent(survey.token)}`}>{t('case.rate')}</a></p>

@@ -15,7 +15,7 @@ import { cleanAnswers, errorsOfStep, firstOpenStep, isVisible, stepOf, SUMMARY, 
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t, type Key } from '../lib/i18n.ts';
 import { here, loginUrl, parameter } from '../lib/navigation.ts';
-import { present } from '../lib/submission.ts';
+import { keepReceipt, present } from '../lib/submission.ts';
 import type { Answers, Application, Attachment } from '../lib/types.ts';
 
 export type FormLoader = (service: string) => Promise<FormDefinition>;
@@ -101,7 +101,7 @@ function Editor({ application, form }: Opened) {
     setFailure(null);
     try {
       if (!(await draft.flush())) return setFailure(new Problem(0, t('form.notSavedYet')));
-      await present(application.id);
+      keepReceipt(await present(application.id));
       new LocalCopy(application.id, sessionStorage).clear();
       location.assign(`${pageUrl('/ricevuta/')}?id=${encodeURIComponent(application.id)}`);
     } catch (error) {

@@ -92,7 +92,8 @@ function Row({ row, names }: { row: ApplicationRow; names: Names }) {
         <StateBadge state={row.state} />
       </div>
       <p class="sv-row-detail">
-        {t('cases.chamber', { name: chamber })}, {t('cases.onBehalf', { name: row.profile.name })}.{' '}
+        {t('cases.chamber', { name: chamber })}, {t('cases.onBehalf', { name: row.profile.name })}
+        <br />
         {row.presentedAt ? t('cases.presentedOn', { when: formatDate(row.presentedAt) }) : t('cases.savedOn', { when: formatDateTime(row.updatedAt) })}
       </p>
     </li>

@@ -6,6 +6,7 @@ import { TextBox } from '../components/TextBox.tsx';
 import { get, post, Problem } from '../lib/api.ts';
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t, type Key } from '../lib/i18n.ts';
+import { displayLength } from '../lib/text.ts';
 import { parameter } from '../lib/navigation.ts';
 import type { Survey } from '../lib/types.ts';
 
@@ -13,9 +14,22 @@ const STARS = [1, 2, 3, 4, 5];
 const MAX_TEXT = 200;
 // Four and five stars ask what went well, the others what was hard.
 const POSITIVE_FROM = 4;
+// What is sent is the model's own Italian answer, whatever the language it was read in: figures must add up.
 const REASONS = {
-  positive: ['clear', 'complete', 'confident', 'noProblems', 'other'],
-  negative: ['unclear', 'incomplete', 'lost', 'problems', 'other'],
+  positive: [
+    ['clear', 'Le indicazioni erano chiare'],
+    ['complete', 'Le indicazioni erano complete'],
+    ['confident', 'Capivo sempre che stavo procedendo correttamente'],
+    ['noProblems', 'Non ho avuto problemi tecnici'],
+    ['other', 'Altro'],
+  ],
+  negative: [
+    ['unclear', 'A volte le indicazioni non erano chiare'],
+    ['incomplete', 'A volte le indicazioni non erano complete'],
+    ['lost', 'A volte non capivo se stavo procedendo correttamente'],
+    ['problems', 'Ho avuto problemi tecnici'],
+    ['other', 'Altro'],
+  ],
 } as const;
 
 const path = () => `/surveys/${encodeURIComponent(parameter('t'))}`;
@@ -49,6 +63,7 @@ function RatingForm({ service, done }: { service: string; done: () => void }) {
       setFault(t('rating.missing'));
       return document.getElementById('stella-1')?.focus();
     }
+    if (displayLength(text) > MAX_TEXT) return document.getElementById('dettagli')?.focus();
     setBusy(true);
     setFailure(null);
     try {
@@ -90,15 +105,12 @@ function RatingForm({ service, done }: { service: string; done: () => void }) {
       {stars > 0 && (
         <fieldset class="sv-field" data-element={`feedback-rating-${side}`}>
           <legend data-element="feedback-rating-question">{side === 'positive' ? t('rating.liked') : t('rating.disliked')}</legend>
-          {REASONS[side].map((reason) => {
-            const label = t(`rating.${side}.${reason}` as Key);
-            return (
-              <div class="sv-choice" key={reason}>
-                <input type="checkbox" id={`${side}-${reason}`} checked={reasons.includes(reason)} onChange={() => toggle(reason)} />
-                <label for={`${side}-${reason}`} data-element="feedback-rating-answer">{label}</label>
-              </div>
-            );
-          })}
+          {REASONS[side].map(([name, answer]) => (
+            <div class="sv-choice" key={name}>
+              <input type="checkbox" id={`${side}-${name}`} checked={reasons.includes(answer)} onChange={() => toggle(answer)} />
+              <label for={`${side}-${name}`} data-element="feedback-rating-answer">{t(`rating.${side}.${name}` as Key)}</label>
+            </div>
+          ))}
         </fieldset>
       )}
       {stars > 0 && (

@@ -3,8 +3,9 @@ import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { get } from '../lib/api.ts';
 import { formatDate, formatInstant } from '../lib/dates.ts';
-import { useLoaded } from '../lib/hooks.ts';
+import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t } from '../lib/i18n.ts';
+import { keptReceipt } from '../lib/submission.ts';
 import { parameter } from '../lib/navigation.ts';
 import type { Application, Named, Receipt } from '../lib/types.ts';
 
@@ -12,11 +13,13 @@ const readApplication = () => get<Application>(`/applications/${encodeURICompone
 
 export function ReceiptPage() {
   const [application, reload] = useLoaded(readApplication);
+  usePolling(application.state === 'ready' && waiting(application.value), reload);
   if (application.state === 'loading') return <Loading />;
   if (application.state === 'failed') return <Failure error={application.error} retry={() => void reload()} />;
-  const { receipt, id } = application.value;
+  const { id, presentedAt } = application.value;
+  const receipt = application.value.receipt ?? keptReceipt(id);
   const caseUrl = `${pageUrl('/pratica/')}?id=${encodeURIComponent(id)}`;
-  if (!receipt) return <Notice tone="info"><p>{t('receipt.none')}</p><p><a href={caseUrl}>{t('receipt.toCase')}</a></p></Notice>;
+  if (!presentedAt) return <Notice tone="info"><p>{t('receipt.none')}</p><p><a href={caseUrl}>{t('receipt.toCase')}</a></p></Notice>;
   return (
     <>
       <Notice tone="success" title={t('receipt.done')}>
@@ -24,37 +27,47 @@ export function ReceiptPage() {
       </Notice>
       <ReceiptData receipt={receipt} application={application.value} />
       <div class="sv-actions sv-no-print">
+        {sealed(application.value).map((document) => (
+          <a class="btn btn-outline-primary" key={document.id} href={`/api/v1/applications/${id}/documents/${document.id}`}>{t('receipt.document')}</a>
+        ))}
         <button type="button" class="btn btn-outline-primary btn-icon" onClick={() => print()}>
           <Icon name="it-print" class="icon-primary" /> <span>{t('receipt.print')}</span>
         </button>
         <a class="btn btn-primary" href={caseUrl}>{t('receipt.toCase')}</a>
       </div>
+      {sealed(application.value).length === 0 && <p class="sv-small sv-no-print">{t('receipt.documentSoon')}</p>}
     </>
   );
 }
 
-function ReceiptData({ receipt, application }: { receipt: Receipt; application: Application }) {
+const sealed = (application: Application) => (application.documents ?? []).filter((document) => document.kind === 'receipt');
+
+/** The number and the sealed document come within seconds. */
+const waiting = (application: Application): boolean => Boolean(application.presentedAt) && (!application.protocol || sealed(application).length === 0);
+
+function ReceiptData({ receipt, application }: { receipt?: Receipt; application: Application }) {
+  const due = receipt?.due ?? application.deadline?.due;
   return (
     <article class="sv-receipt">
       <dl class="sv-definitions">
-        <Row title={t('receipt.number')}>{receipt.id}</Row>
-        <Row title={t('receipt.subject')}>{receipt.subject}</Row>
+        <Row title={t('receipt.number')}>{receipt?.id}</Row>
+        <Row title={t('receipt.subject')}>{receipt?.subject}</Row>
         <Row title={t('receipt.applicant')}>{application.profile.name}, {application.profile.taxCode}</Row>
-        <Row title={t('receipt.presentedAt')}>{formatInstant(receipt.presentedAt)}</Row>
+        <Row title={t('receipt.presentedAt')}>{formatInstant(application.presentedAt ?? '')}</Row>
         {application.protocol && (
           <Row title={t('receipt.protocol')}>{application.protocol.number}/{application.protocol.year}, {formatDate(application.protocol.date)}</Row>
         )}
         {!application.protocol && <Row title={t('receipt.protocol')}>{t('receipt.protocolSoon')}</Row>}
-        {receipt.due && <Row title={t('receipt.due')}>{formatDate(receipt.due)}</Row>}
-        <Row title={t('receipt.silence')}>{receipt.silence}</Row>
-        <Row title={t('receipt.office')}>{named(receipt.office)}</Row>
-        <Row title={t('receipt.responsible')}>{named(receipt.responsible)}</Row>
-        <Row title={t('receipt.substitute')}>{named(receipt.substitute)}</Row>
-        <Row title={t('receipt.remedies')}>{receipt.remedies}</Row>
-        <Row title={t('receipt.access')}>{receipt.access}</Row>
-        <Row title={t('receipt.digest')}><code class="sv-code">{receipt.digest}</code></Row>
+        {due && <Row title={t('receipt.due')}>{formatDate(due)}</Row>}
+        <Row title={t('receipt.silence')}>{receipt?.silence}</Row>
+        <Row title={t('receipt.office')}>{named(receipt?.office)}</Row>
+        <Row title={t('receipt.responsible')}>{named(receipt?.responsible)}</Row>
+        <Row title={t('receipt.substitute')}>{named(receipt?.substitute)}</Row>
+        <Row title={t('receipt.remedies')}>{receipt?.remedies}</Row>
+        <Row title={t('receipt.access')}>{receipt?.access}</Row>
+        {receipt && <Row title={t('receipt.digest')}><code class="sv-code">{receipt.digest}</code></Row>}
       </dl>
-      {receipt.attachments && receipt.attachments.length > 0 && (
+      {receipt?.attachments && receipt.attachments.length > 0 && (
         <>
           <h2 class="h5">{t('receipt.attachments')}</h2>
           <dl class="sv-definitions">

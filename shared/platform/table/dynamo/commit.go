@@ -160,7 +160,7 @@ func judge(err error) verdict {
 		return verdict{conflict: &table.Conflict{Failed: []int{0}}}
 	case errors.As(err, &busy):
 		return verdict{conflict: &table.Conflict{}}
-	case errors.As(err, &response):
+	case errors.As(err, &response) && response.HTTPStatusCode() > 0: // 0: there was no response
 		return judgeAnswer(err, response.HTTPStatusCode())
 	case neverLeft(err):
 		return verdict{again: true}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/edge/lambdafn"
+	"sportello/shared/flow/deadlines"
+	"sportello/shared/flow/registration"
+)
+
+type handler struct {
+	desk     *deadlines.Desk
+	registry *registration.Desk
+	p        *lambdafn.Process
+}
+
+// handle does the task that the schedule asks for.
+func (h handler) handle(ctx context.Context, task lambdafn.Task) error {
+	switch task.Task {
+	case "sweep":
+		return h.sweep(ctx)
+	case "close-day":
+		return h.closeDays(ctx)
+	}
+	return fmt.Errorf("unknown task %q", task.Task)
+}
+
+// sweep does what is due, and tells the alarms what it saw.
+func (h handler) sweep(ctx context.Context) error {
+	swept, err := h.desk.Sweep(ctx)
+	if err != nil {
+		return err
+	}
+	unsealed := 0
+	open := 0
+	for _, c := range catalogue.Chambers() {
+		days, err := h.registry.Unsealed(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		unsealed += days
+		problems, err := h.desk.OpenProblems(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		open += problems
+	}
+	m := h.p.Metrics
+	m.Put("OldestOverdueOutboxSeconds", lambdafn.Seconds, swept.OldestOverdue.Seconds())
+	m.Put("RegistrationAgeSeconds", lambdafn.Seconds, swept.OldestRegistration.Seconds())
+	m.Put("MailWithoutReceiptHours", lambdafn.Count, swept.OldestSilence.Hours())
+	m.Count("OpenProblems", open)
+	m.Count("DayUnsealed", unsealed)
+	m.Count("SweepHeartbeat", 1)
+	if swept.Failed > 0 {
+		h.p.Log.WarnContext(ctx, "sweep left items behind", "done", swept.Done, "failed", swept.Failed)
+	}
+	return nil
+}
+
+// closeDays promises the sealing of the days that are over, chamber by chamber.
+func (h handler) closeDays(ctx context.Context) error {
+	var failed error
+	for _, c := range catalogue.Chambers() {
+		if err := h.registry.PlanDays(ctx, c.ID); err != nil {
+			h.p.Log.ErrorContext(ctx, "days not planned", "chamber", c.ID, "error", err)
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}

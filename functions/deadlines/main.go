@@ -1,0 +1,60 @@
+// Deadlines is what time does: it sends again what a step still owes, ends terms, closes cases, lets drafts expire, and has the days that
+// are over sealed.
+//
+// Trigger: schedules. {"task":"sweep"} each minute, {"task":"close-day"} at 03:00 in Europe/Rome.
+//
+// Effect: outbox rows and cases in the applications table, messages on the queues.
+//
+// On retry: a sweep decides on what it reads, so it may run twice, late, or stop in the middle.
+//
+// On poison: an item that fails is reported and does not keep the others waiting; after five attempts it has a problem with an owner.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+
+	"sportello/shared/assembly"
+	"sportello/shared/edge/lambdafn"
+	"sportello/shared/flow/deadlines"
+	"sportello/shared/flow/registration"
+)
+
+type environment struct {
+	lambdafn.Environment
+	assembly.Queues
+	Applications string `env:"TABLE_APPLICATIONS,required,notEmpty"`
+	Register     string `env:"TABLE_REGISTER,required,notEmpty"`
+	Documents    string `env:"BUCKET_DOCUMENTS,required,notEmpty"`
+	Archive      string `env:"BUCKET_ARCHIVE,required,notEmpty"`
+	Portal       string `env:"PORTAL_BASE,required,notEmpty"`
+	MailDomain   string `env:"PEC_DOMAIN,required,notEmpty"`
+}
+
+func main() { lambdafn.Main(wire) }
+
+func wire(_ context.Context, p *lambdafn.Process, env environment) (any, error) {
+	portal, err := assembly.Portal(env.Portal)
+	if err != nil {
+		return nil, err
+	}
+	report := func(ctx context.Context, item string, err error) {
+		p.Log.ErrorContext(ctx, "due item failed", "item", item, "error", err)
+	}
+	table, post := assembly.Table(p, env.Applications), assembly.Post(p, env.Queues)
+	desk, err := deadlines.New(deadlines.Config{
+		Table: table, Documents: assembly.Bucket(p, env.Documents), Post: post, Now: p.Now, NewID: p.NewID, Report: report,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Of the registry office only its calendar is used here: this function may read the register, not write it.
+	registry, err := registration.New(registration.Config{
+		Applications: table, Register: assembly.Table(p, env.Register), Archive: assembly.Bucket(p, env.Archive), Post: post, Now: p.Now,
+		Random: rand.Reader, MailDomain: env.MailDomain, Portal: portal, Report: report,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return handler{desk, registry, p}.handle, nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/deadline"
+	"sportello/shared/flow/keeping"
+	"sportello/shared/flow/receipt"
+	"sportello/shared/flow/step"
+	"sportello/shared/flow/submit"
+	"sportello/shared/platform/pdf"
+	"sportello/shared/platform/provider"
+	"sportello/shared/platform/queue"
+)
+
+type handler struct {
+	receipts *receipt.Desk
+	keeping  *keeping.Desk
+}
+
+// work does what an envelope asks for.
+func (h handler) work(ctx context.Context, e queue.Envelope) error {
+	switch step.Kind(e.Kind) {
+	case step.Receipt:
+		return h.receipts.Make(ctx, e)
+	case step.Preserve:
+		return h.keeping.Keep(ctx, e)
+	}
+	return fmt.Errorf("working on %q: %w: unknown kind", e.Kind, queue.ErrPermanent)
+}
+
+// print prints a receipt as package pdf does. The registration may be under way or done: the receipt speaks of the presentation.
+func print(w io.Writer, a application.Application, r submit.Receipt) error {
+	service, err := catalogue.Lookup(a.Chamber, a.Service)
+	if err != nil {
+		return err
+	}
+	due, err := deadline.ParseDate(r.Due)
+	if err != nil {
+		return err
+	}
+	p := pdf.Presentation{
+		ID: r.ID, Application: r.Application, Chamber: service.Chamber.Name, Colour: service.Chamber.Colours.Primary,
+		Service: service.Title, Subject: r.Subject, Applicant: a.Filer.Name, PresentedAt: r.PresentedAt, Digest: r.Digest,
+		Office: r.Office, Address: service.Office.PEC, Responsible: r.Responsible, Substitute: r.Substitute, Due: due,
+		TermDays: service.TermDays, Silence: r.Silence, Remedies: r.Remedies, Access: r.Access,
+	}
+	if a.Owner.Kind == application.Company {
+		p.OnBehalf = a.Owner.Name
+	}
+	for _, f := range r.Attachments {
+		p.Attachments = append(p.Attachments, pdf.File{Name: f.Name, SHA256: f.SHA256})
+	}
+	return pdf.Receipt(w, p)
+}
+
+// keeper is the preservation provider.
+type keeper struct {
+	client *provider.Client
+	trust  *provider.Trust
+}
+
+var _ keeping.Provider = keeper{}
+
+// Deposit implements keeping.Provider. A refusal is told by Receipt, with its reason.
+func (k keeper) Deposit(ctx context.Context, id string, zip []byte) error {
+	err := k.client.Deposit(ctx, id, zip)
+	if errors.Is(err, provider.ErrRefused) {
+		return nil
+	}
+	return err
+}
+
+// Receipt implements keeping.Provider.
+func (k keeper) Receipt(ctx context.Context, id string) (keeping.Receipt, error) {
+	r, err := k.client.Receipt(ctx, id)
+	if err != nil {
+		return keeping.Receipt{}, err
+	}
+	if r.State == provider.Unknown {
+		return keeping.Receipt{State: keeping.Refused, Reason: "il conservatore non ha preso in carico il pacchetto"}, nil
+	}
+	return keeping.Receipt{State: keeping.State(r.State), Signed: r.P7M, Reason: r.Reason}, nil
+}
+
+// Verify implements keeping.Provider.
+func (k keeper) Verify(signed []byte, id string, digest [32]byte, at time.Time) error {
+	_, err := k.trust.Verify(signed, id, digest, at)
+	return err
+}

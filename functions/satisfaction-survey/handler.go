@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+
+	rating "sportello/shared/domain/survey"
+	"sportello/shared/edge/httpapi"
+	"sportello/shared/flow/survey"
+)
+
+type handler struct{ desk *survey.Desk }
+
+type call = httpapi.Call[httpapi.None]
+
+// register registers the routes and returns what Lambda calls. Nobody signs in here: the token is the right to rate.
+func (h handler) register(api *httpapi.API) (any, error) {
+	public := httpapi.Open(api, "/api/v1")
+	httpapi.JSON(public, "GET /surveys/{token}", h.show)
+	httpapi.JSON(public, "POST /surveys/{token}", h.rate)
+	httpapi.JSON(public, "GET /statistics", h.statistics)
+	return api.Handler()
+}
+
+func (h handler) show(ctx context.Context, c call, _ httpapi.None) (survey.Subject, error) {
+	return h.desk.Show(ctx, c.Path("token"))
+}
+
+func (h handler) rate(ctx context.Context, c call, in rating.Rating) (httpapi.None, error) {
+	return httpapi.None{}, h.desk.Rate(ctx, c.Path("token"), in)
+}
+
+type statistics struct {
+	Chamber  string           `json:"chamber"`
+	Services []survey.Figures `json:"services"`
+}
+
+func (h handler) statistics(ctx context.Context, c call, _ httpapi.None) (statistics, error) {
+	chamber := c.Query("chamber")
+	if chamber == "" {
+		chamber = c.Chamber
+	}
+	figures, err := h.desk.Statistics(ctx, chamber)
+	return statistics{chamber, figures}, err
+}
