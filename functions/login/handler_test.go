@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,9 @@ type function struct {
 
 const portal = "http://localhost:8080"
 
-func newFunction(t *testing.T) *function {
+func newFunction(t *testing.T) *function { return newFunctionAt(t, portal) }
+
+func newFunctionAt(t *testing.T, portal string) *function {
 	f := &function{
 		t: t, provider: &fakeProvider{}, register: &companiesDown{}, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), cookies: map[string]string{},
 	}
@@ -55,7 +58,7 @@ func newFunction(t *testing.T) *function {
 		t.Fatal(err)
 	}
 	desk, err := login.New(login.Config{
-		Sessions: sessions, Providers: map[string]login.Provider{"spid": f.provider}, Companies: f.register, Key: make([]byte, 32),
+		Sessions: sessions, Providers: map[string]login.Provider{"spid": f.provider}, Companies: f.register, Key: make([]byte, 32), Random: rand.Reader,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -323,6 +326,26 @@ func TestStaleWays(t *testing.T) {
 	f.now = f.now.Add(login.HandoffLife)
 	f.led(f.call("callback-handoff.json", query("handoff", to)), `errore=scaduto`)
 	f.logIsClean()
+}
+
+// Where there is TLS the cookies are bound to their host by name.
+func TestSecureCookies(t *testing.T) {
+	f := newFunctionAt(t, "https://sportello.example.it")
+	f.call("login.json", host("milano.sportello.example.it"))
+	to := f.call("callback-answer.json", host("accesso.sportello.example.it")).Headers["location"]
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "https" || u.Host != "milano.sportello.example.it" {
+		t.Fatalf("led to %q", to)
+	}
+	answer := f.call("callback-handoff.json", host(u.Host), query("handoff", u.Query().Get("handoff")))
+	if f.cookies["__Host-login"] == "" || f.cookies["__Host-session"] == "" || len(f.cookies) != 2 {
+		t.Errorf("cookies %v", f.cookies)
+	}
+	for _, line := range answer.Cookies {
+		if !strings.Contains(line, "; Secure") {
+			t.Errorf("cookie %s", line)
+		}
+	}
 }
 
 func TestCallbackURL(t *testing.T) {

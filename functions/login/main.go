@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
-	"sportello/shared/domain/catalogue"
+	"sportello/shared/assembly"
 	"sportello/shared/domain/identity"
 	"sportello/shared/edge/httpapi"
 	"sportello/shared/edge/lambdafn"
@@ -33,8 +34,7 @@ import (
 	"sportello/shared/platform/jws"
 	"sportello/shared/platform/kmssign"
 	"sportello/shared/platform/oidc"
-	"sportello/shared/platform/table/dynamo"
-)
+	)
 
 type environment struct {
 	lambdafn.Environment
@@ -67,16 +67,11 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	api, err := httpapi.New(httpapi.Config{
-		Log: p.Log, Portal: env.Portal, Chamber: chamberByLabel, OriginSecret: parameters[originParameter],
-	})
+	api, err := assembly.API(p, env.Portal, parameters[originParameter])
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := login.NewSessions(login.SessionsConfig{
-		Table: dynamo.New(dynamo.NewClient(p.AWS), env.Sessions), Now: p.Now, Chamber: httpapi.Chamber,
-		Missed: func(ctx context.Context, err error) { p.Log.WarnContext(ctx, "went on without", "error", err) },
-	})
+	sessions, err := assembly.Sessions(p, env.Sessions)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +84,6 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 		return nil, err
 	}
 	return h.register()
-}
-
-func chamberByLabel(label string) (string, bool) {
-	c, ok := catalogue.ChamberByHost(label)
-	return c.ID, ok
 }
 
 func newDesk(p *lambdafn.Process, env environment, sessions *login.Sessions, secret string) (*login.Desk, error) {
@@ -116,7 +106,8 @@ func newDesk(p *lambdafn.Process, env environment, sessions *login.Sessions, sec
 		return nil, err
 	}
 	return login.New(login.Config{
-		Sessions: sessions, Providers: providers, Companies: register{client}, Key: key, Wait: wait,
+		Sessions: sessions, Providers: providers, Companies: register{client}, Key: key,
+		Random: rand.Reader, Wait: wait,
 	})
 }
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -129,7 +130,7 @@ func (o *options) open(ctx context.Context, args []string) (*installation, error
 		return nil, err
 	}
 	client := dynamo.NewClient(p.AWS)
-	keyring, keyringErr := officers.NewKeyring(dynamo.New(client, o.sessions), p.Now, nil)
+	keyring, keyringErr := officers.NewKeyring(dynamo.New(client, o.sessions), p.Now, rand.Reader)
 	roster, rosterErr := officers.NewRoster(dynamo.New(client, o.applications), p.Now, p.NewID, officesOf)
 	if err := errors.Join(keyringErr, rosterErr); err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func knownChamber(id string) error {
 	for _, c := range catalogue.Chambers() {
 		ids = append(ids, c.ID)
 	}
-	return fmt.Errorf("Camera sconosciuta: %q (--chamber: %s)", id, strings.Join(ids, ", "))
+	return fmt.Errorf("la Camera %q non esiste (--chamber: %s)", id, strings.Join(ids, ", "))
 }
 
 func splitRights(text string) []access.Right {

@@ -79,11 +79,17 @@ func prepared(m *testing.M) (int, error) {
 // start runs a world in a new folder; its steps follow each other at once.
 func start(t *testing.T) *world {
 	t.Helper()
+	return startIn(t, folder(t))
+}
+
+// folder is a new data folder that has its keys already.
+func folder(t *testing.T) string {
+	t.Helper()
 	data := t.TempDir()
 	if err := os.CopyFS(filepath.Join(data, "keys"), os.DirFS(keys.dir)); err != nil {
 		t.Fatal(err)
 	}
-	return startIn(t, data)
+	return data
 }
 
 func startIn(t *testing.T, data string) *world {
@@ -289,7 +295,7 @@ func TestOpenNeedsItsConfiguration(t *testing.T) {
 }
 
 func TestAccountsAreHonoured(t *testing.T) {
-	data := t.TempDir()
+	data := folder(t)
 	mine := map[string]mailbox.Account{"protocollo@milano.pec.example.it": {
 		Address: "protocollo@milano.pec.example.it", User: "milano", Password: "scelta", Chamber: "milano",
 	}}

@@ -18,7 +18,6 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -110,7 +109,7 @@ type Config struct {
 	Providers map[string]Provider // required: by name, such as spid and cie
 	Companies Register            // required
 	Key       []byte              // required: 32 bytes or more, the same in every process
-	Random    io.Reader           // nil: crypto/rand
+	Random    io.Reader           // required: crypto/rand, or a seeded one where a run must be repeatable
 	// Wait passes some time between two looks at a login that another request is finishing. nil: do not wait.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -136,6 +135,8 @@ func New(c Config) (*Desk, error) {
 		return nil, errors.New("login: no identity provider")
 	case c.Companies == nil:
 		return nil, errors.New("login: no company register")
+	case c.Random == nil:
+		return nil, errors.New("login: no randomness")
 	case len(c.Key) < sha256.Size:
 		return nil, fmt.Errorf("login: key shorter than %d bytes", sha256.Size)
 	}
@@ -147,9 +148,6 @@ func New(c Config) (*Desk, error) {
 	d := &Desk{
 		sessions: c.Sessions, table: c.Sessions.table, now: c.Sessions.now,
 		providers: c.Providers, companies: c.Companies, key: key, random: c.Random, wait: c.Wait,
-	}
-	if d.random == nil {
-		d.random = rand.Reader
 	}
 	if d.wait == nil {
 		d.wait = func(context.Context, time.Duration) error { return errNoWait }

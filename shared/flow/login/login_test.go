@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -274,7 +275,7 @@ func TestCallbackFails(t *testing.T) {
 func TestLevelTooLow(t *testing.T) {
 	w := newWorld(t)
 	low := &lowly{provider: w.provider}
-	desk, err := login.New(login.Config{Sessions: w.sessions, Providers: map[string]login.Provider{"spid": low}, Companies: w.register, Key: make([]byte, 32)})
+	desk, err := login.New(login.Config{Sessions: w.sessions, Providers: map[string]login.Provider{"spid": low}, Companies: w.register, Key: make([]byte, 32), Random: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -531,11 +532,12 @@ func TestNoSessionWithoutTheBinding(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	w := newWorld(t)
-	good := login.Config{Sessions: w.sessions, Providers: map[string]login.Provider{"spid": w.provider}, Companies: w.register, Key: make([]byte, 32)}
+	good := login.Config{Sessions: w.sessions, Providers: map[string]login.Provider{"spid": w.provider}, Companies: w.register, Key: make([]byte, 32), Random: rand.Reader}
 	for name, change := range map[string]func(*login.Config){
 		"sessions":  func(c *login.Config) { c.Sessions = nil },
 		"providers": func(c *login.Config) { c.Providers = nil },
 		"companies": func(c *login.Config) { c.Companies = nil },
+		"random":    func(c *login.Config) { c.Random = nil },
 		"key":       func(c *login.Config) { c.Key = make([]byte, 31) },
 	} {
 		c := good

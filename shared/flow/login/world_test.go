@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,7 +60,7 @@ func newWorld(t reporter) *world {
 		t.Fatalf("NewSessions: %v", err)
 	}
 	w.desk, err = login.New(login.Config{
-		Sessions: w.sessions, Providers: map[string]login.Provider{"spid": w.provider}, Companies: w.register, Key: make([]byte, 32),
+		Sessions: w.sessions, Providers: map[string]login.Provider{"spid": w.provider}, Companies: w.register, Key: make([]byte, 32), Random: rand.Reader,
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package officers
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -44,13 +43,11 @@ type Keyring struct {
 	random io.Reader
 }
 
-// NewKeyring returns a Keyring over the sessions table; random nil is crypto/rand.
+// NewKeyring returns a Keyring over the sessions table. random is what keys are made of; without it none can be made, which is how the
+// functions have it.
 func NewKeyring(t table.Table, now step.Clock, random io.Reader) (*Keyring, error) {
 	if t == nil || now == nil {
 		return nil, errors.New("officers: keyring without table or clock")
-	}
-	if random == nil {
-		random = rand.Reader
 	}
 	return &Keyring{t, now, random}, nil
 }
@@ -130,6 +127,9 @@ func (n NewKey) check() error {
 func (r *Keyring) Make(ctx context.Context, n NewKey) (string, Key, error) {
 	if err := n.check(); err != nil {
 		return "", Key{}, err
+	}
+	if r.random == nil {
+		return "", Key{}, errors.New("officers: keyring without randomness makes no keys")
 	}
 	b := make([]byte, sha256.Size)
 	if _, err := io.ReadFull(r.random, b); err != nil {

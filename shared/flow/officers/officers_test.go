@@ -2,6 +2,7 @@ package officers_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type world struct {
 	t                      *testing.T
 	applications, sessions *faulty
 	desk                   *officers.Desk
+	keyring                *officers.Keyring // the operator's, which makes keys
 	chamber                string
 	now                    time.Time
 	ids                    int
@@ -51,6 +53,10 @@ func newWorld(t *testing.T) *world {
 			return access.Applicant{TaxCode: cookie}, nil
 		},
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keyring, err = officers.NewKeyring(w.sessions, func() time.Time { return w.now }, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +277,7 @@ func TestKeys(t *testing.T) {
 	w := newWorld(t)
 	w.chamber = ""
 	n := officers.NewKey{Chamber: "milano", Name: "gestionale", Rights: []access.Right{access.Work}, Life: 30 * 24 * time.Hour}
-	secret, made, err := w.desk.Make(ctx, n)
+	secret, made, err := w.keyring.Make(ctx, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +315,7 @@ func TestKeys(t *testing.T) {
 	refused(t, err, problem.NotFound)
 
 	// The name is taken as long as the key is good.
-	_, _, err = w.desk.Make(ctx, n)
+	_, _, err = w.keyring.Make(ctx, n)
 	refused(t, err, problem.Conflict)
 	w.chamber, w.now = "", made.ExpiresAt.Add(-time.Millisecond)
 	if _, err := w.desk.Key(ctx, secret, anna); err != nil {
@@ -318,7 +324,7 @@ func TestKeys(t *testing.T) {
 	w.now = made.ExpiresAt
 	_, err = w.desk.Key(ctx, secret, anna)
 	refused(t, err, problem.Unauthenticated)
-	second, _, err := w.desk.Make(ctx, n)
+	second, _, err := w.keyring.Make(ctx, n)
 	if err != nil {
 		t.Fatalf("after the first expired: %v", err)
 	}
@@ -345,6 +351,9 @@ func TestKeys(t *testing.T) {
 func TestNewKeyRefused(t *testing.T) {
 	w := newWorld(t)
 	good := officers.NewKey{Chamber: "milano", Name: "gestionale", Rights: []access.Right{access.Work}, Life: 24 * time.Hour}
+	if _, _, err := w.desk.Make(context.Background(), good); err == nil {
+		t.Error("a function made a key")
+	}
 	for name, change := range map[string]func(*officers.NewKey){
 		"chamber":  func(n *officers.NewKey) { n.Chamber = "" },
 		"no name":  func(n *officers.NewKey) { n.Name = "" },
@@ -356,7 +365,7 @@ func TestNewKeyRefused(t *testing.T) {
 	} {
 		n := good
 		change(&n)
-		if _, _, err := w.desk.Make(context.Background(), n); err == nil {
+		if _, _, err := w.keyring.Make(context.Background(), n); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -387,7 +396,7 @@ func TestUnclearCommits(t *testing.T) {
 			t.Errorf("written %v: %s", written, diff)
 		}
 		w.sessions.unclear, w.sessions.written = true, written
-		secret, _, err := w.desk.Make(ctx, officers.NewKey{Chamber: "milano", Name: "k", Rights: officers.Rights(), Life: 24 * time.Hour})
+		secret, _, err := w.keyring.Make(ctx, officers.NewKey{Chamber: "milano", Name: "k", Rights: officers.Rights(), Life: 24 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

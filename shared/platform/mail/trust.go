@@ -69,6 +69,9 @@ func (t *Trust) Read(raw []byte, at time.Time) (Received, error) {
 		}
 	}
 	r.Class = pec.Classify(header.Get("X-Trasporto"), header.Get("X-Ricevuta"), r.Data)
+	if r.Class == pec.ClassUntrusted && r.Reason == "" {
+		r.Reason = "daticert.xml missing"
+	}
 	return r, r.content(raw, signed, header)
 }
 
