@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/identity"
 	"sportello/shared/domain/problem"
 	"sportello/shared/edge/httpapi"
@@ -73,6 +74,11 @@ func newFunctionAt(t *testing.T, portal string) *function {
 	}
 	f.handle = handle.(func(context.Context, json.RawMessage) (any, error))
 	return f
+}
+
+func chamberByLabel(label string) (string, bool) {
+	c, ok := catalogue.ChamberByHost(label)
+	return c.ID, ok
 }
 
 // call sends the event of a file, changed, and keeps the cookies of the answer.

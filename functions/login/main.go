@@ -34,7 +34,7 @@ import (
 	"sportello/shared/platform/jws"
 	"sportello/shared/platform/kmssign"
 	"sportello/shared/platform/oidc"
-	)
+)
 
 type environment struct {
 	lambdafn.Environment
@@ -47,12 +47,6 @@ type environment struct {
 	Companies   string `env:"COMPANIES_URL,required,notEmpty"`
 }
 
-// The parameters read at start.
-const (
-	originParameter = "/origin"
-	keyParameter    = "/cursor-key" // the installation's key for opaque things, in hex
-)
-
 // The time outside calls may take. A callback makes up to five and must answer within the function's 15 s; a register that is slower
 // than this counts as down, which keeps nobody out.
 const (
@@ -63,11 +57,11 @@ const (
 func main() { lambdafn.Main(wire) }
 
 func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error) {
-	parameters, err := p.Parameters(ctx, originParameter, keyParameter)
+	parameters, err := p.Parameters(ctx, assembly.OriginParameter, assembly.KeyParameter)
 	if err != nil {
 		return nil, err
 	}
-	api, err := assembly.API(p, env.Portal, parameters[originParameter])
+	api, err := assembly.API(p, env.Portal, parameters[assembly.OriginParameter])
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +69,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	desk, err := newDesk(p, env, sessions, parameters[keyParameter])
+	desk, err := newDesk(p, env, sessions, parameters[assembly.KeyParameter])
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +83,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 func newDesk(p *lambdafn.Process, env environment, sessions *login.Sessions, secret string) (*login.Desk, error) {
 	key, err := hex.DecodeString(strings.TrimSpace(secret))
 	if err != nil {
-		return nil, errors.New("reading parameters: " + keyParameter + " is not hexadecimal") // the value is secret
+		return nil, errors.New("reading parameters: " + assembly.KeyParameter + " is not hexadecimal") // the value is secret
 	}
 	signer, err := kmssign.New(kms.NewFromConfig(p.AWS), env.IdentityKey)
 	if err != nil {

@@ -157,18 +157,15 @@ var permissionMutations = []mutation{
 	{"leading keys are those of the layout", "too wide", put([]any{"S*"}, statement("LoginFunction", 0, "Condition", "ForAllValues:StringLike", "dynamodb:LeadingKeys")...)},
 	{"only registration writes the register, and never deletes", "deletes", put([]any{"dynamodb:PutItem", "dynamodb:DeleteItem"}, statement("ProtocolRegistrationFunction", 0, "Action")...)},
 	{"only registration writes the register, and never deletes", "another writer", put(map[string]any{"Fn::GetAtt": "RegisterTable.Arn"}, statement("PecInboxFunction", 0, "Resource")...)},
-	{"only registration, mail, inbox and preservation write the archive, and nobody deletes", "another writer", put([]any{map[string]any{"Fn::Sub": "${ArchiveBucket.Arn}/*"}}, filesOf("SubmitApplicationFunction", "Resource")...)},
-	{"only registration, mail, inbox and preservation write the archive, and nobody deletes", "deletes", put([]any{map[string]any{"Fn::Sub": "${ArchiveBucket.Arn}/*"}}, filesOf("ApplicationsFunction", "Resource")...)},
-	{"only preservation seals", "another signer", put(map[string]any{"Fn::GetAtt": "SealKey.Arn"}, statement("LoginFunction", 1, "Resource")...)},
-	{"only preservation seals", "key management", put([]any{"kms:ScheduleKeyDeletion"}, statement("LoginFunction", 1, "Action")...)},
+	{"the archive is written under each writer's own prefix", "another writer", put(map[string]any{"Fn::Sub": "${ArchiveBucket.Arn}/*"}, statement("SubmitApplicationFunction", 4, "Resource")...)},
+	{"the archive is written under each writer's own prefix", "another's prefix", put(map[string]any{"Fn::Sub": "${ArchiveBucket.Arn}/register/*"}, statement("PecNotifyFunction", 3, "Resource")...)},
+	{"the archive is written under each writer's own prefix", "deletes", put([]any{"s3:DeleteObject"}, statement("PecNotifyFunction", 3, "Action")...)},
+	{"what was presented is never deleted", "snapshots", put(map[string]any{"Fn::Sub": "${DocumentsBucket.Arn}/*"}, statement("ApplicationsFunction", 6, "Resource")...)},
+	{"what was presented is never deleted", "by the office", put([]any{"s3:DeleteObject"}, statement("BackOfficeFunction", 6, "Action")...)},
+	{"seals are signed by nobody yet", "another signer", put(map[string]any{"Fn::GetAtt": "SealKey.Arn"}, statement("LoginFunction", 1, "Resource")...)},
+	{"seals are signed by nobody yet", "key management", put([]any{"kms:ScheduleKeyDeletion"}, statement("LoginFunction", 1, "Action")...)},
 	{"parameters are read by name", "all of them", put([]any{map[string]any{"Fn::Sub": "arn:aws:ssm:::parameter/sportello/${Stage}/*"}}, statement("LoginFunction", 2, "Resource")...)},
 	{"parameters are read by name", "by path", put([]any{"ssm:GetParametersByPath"}, statement("LoginFunction", 2, "Action")...)},
-}
-
-// filesOf is the statement of the functions that reach the documents bucket with more than a read.
-func filesOf(function string, path ...any) []any {
-	n := map[string]int{"SubmitApplicationFunction": 3, "ApplicationsFunction": 4}[function]
-	return statement(function, n, path...)
 }
 
 var edgeMutations = []mutation{
@@ -196,6 +193,9 @@ var watchMutations = []mutation{
 	{"every alarm reaches the topic", "deaf", put([]any{}, property("AlarmTopic", "Subscription")...)},
 	{"the house's own numbers are watched", "gone", drop("Resources", "DayUnsealedAlarm")},
 	{"the house's own numbers are watched", "elsewhere", put("Custom", property("DayUnsealedAlarm", "Namespace")...)},
+	{"the house's own numbers are watched", "nobody reports it", put("deadlines", property("MailboxCursorAgeMinutesAlarm", "MetricName")...)},
+	{"a contradiction of register and archive is watched", "another error", put(`{ $.error = "*no such error*" }`, property("VerifyMismatchFilter", "FilterPattern")...)},
+	{"a contradiction of register and archive is watched", "another metric", put("Mismatch", property("VerifyMismatchAlarm", "MetricName")...)},
 	{"silence of a heartbeat is an alarm", "silence is fine", put("notBreaching", property("SweepHeartbeatAlarm", "TreatMissingData")...)},
 	{"every dead letter queue and every table is watched", "unwatched", drop("Resources", "DeadLetterAlarm")},
 }

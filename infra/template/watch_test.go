@@ -1,6 +1,9 @@
 package template_test
 
 import (
+	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -9,6 +12,7 @@ import (
 var watchRules = []rule{
 	{"every alarm reaches the topic", alarmsReach},
 	{"the house's own numbers are watched", ownNumbers},
+	{"a contradiction of register and archive is watched", mismatch},
 	{"silence of a heartbeat is an alarm", heartbeats},
 	{"every dead letter queue and every table is watched", allWatched},
 }
@@ -16,8 +20,8 @@ var watchRules = []rule{
 // ownMetrics are the numbers that functions report, and the function that does.
 var ownMetrics = map[string]string{
 	"SweepHeartbeat": "deadlines", "OldestOverdueOutboxSeconds": "deadlines", "RegistrationAgeSeconds": "deadlines",
-	"OpenProblems": "deadlines", "MailWithoutReceiptHours": "deadlines", "DayUnsealed": "deadlines", "DaysToExpiry": "deadlines",
-	"VerifyMismatch": "preservation", "MailboxCursorAgeMinutes": "pec-inbox",
+	"OpenProblems": "deadlines", "MailWithoutReceiptHours": "deadlines", "DayUnsealed": "deadlines",
+	"MailboxCursorAgeMinutes": "pec-inbox",
 }
 
 func alarmsReach(d document) (f findings) {
@@ -32,12 +36,43 @@ func alarmsReach(d document) (f findings) {
 }
 
 func ownNumbers(d document) (f findings) {
-	for metric := range ownMetrics {
+	for metric, function := range ownMetrics {
+		f.demand(said("functions/"+function, `"`+metric+`"`), "%s: %s does not report it", metric, function)
 		id := metric + "Alarm"
 		f.demand(text(d.property(id), "MetricName") == metric, "%s: no alarm", metric)
 		f.demand(text(d.property(id), "Namespace") == "Sportello", "%s: namespace %v", id, d.property(id, "Namespace"))
 		dimensions := list(d.property(id), "Dimensions")
 		f.demand(len(dimensions) == 1 && text(dimensions[0], "Name") == "Stage", "%s: not by stage", id)
+	}
+	return f
+}
+
+// said tells whether a text stands in the Go sources under a folder.
+func said(folder, what string) bool {
+	return slices.ContainsFunc(sources(folder), func(name string) bool {
+		body, err := os.ReadFile(name)
+		return err == nil && strings.Contains(string(body), what)
+	})
+}
+
+var filtered = regexp.MustCompile(`"\*(.*?)\*"`)
+
+// mismatch: the filter looks for texts of errors, which somebody may reword.
+func mismatch(d document) (f findings) {
+	texts := filtered.FindAllStringSubmatch(text(d.property("VerifyMismatchFilter"), "FilterPattern"), -1)
+	f.demand(len(texts) == 2, "the filter looks for %d errors", len(texts))
+	for _, m := range texts {
+		f.demand(said("shared/platform", `errors.New("`+m[1]+`")`), "no error says %q", m[1])
+	}
+	f.demand(ref(d.property("VerifyMismatchFilter", "LogGroupName")) == "ProtocolRegistrationLogGroup", "the filter reads another log")
+	transformations := list(d.property("VerifyMismatchFilter"), "MetricTransformations")
+	for _, name := range []string{"MetricName", "MetricNamespace"} {
+		alarm := strings.TrimPrefix(name, "Metric")
+		if name == "MetricName" {
+			alarm = name
+		}
+		f.demand(len(transformations) == 1 && reflect.DeepEqual(at(transformations[0], name), d.property("VerifyMismatchAlarm", alarm)),
+			"filter and alarm differ in %s", name)
 	}
 	return f
 }

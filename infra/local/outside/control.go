@@ -3,11 +3,13 @@ package outside
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/mail"
 	"time"
 
 	"sportello/infra/local/outside/bearer"
+	"sportello/infra/local/outside/mailbox"
 	"sportello/infra/local/outside/pec"
 )
 
@@ -28,6 +30,7 @@ func (w *World) controlRoutes() {
 	w.mux.HandleFunc("POST /control/hold", w.controlHold)
 	w.mux.HandleFunc("POST /control/release", w.controlRelease)
 	w.mux.HandleFunc("GET /control/mailboxes", w.controlMailboxes)
+	w.mux.HandleFunc("POST /control/mailboxes/{address}", w.controlDrop)
 	w.mux.HandleFunc("GET /control/registers", w.controlRegisters)
 	w.mux.HandleFunc("POST /control/registers", w.controlSwitch)
 	w.mux.HandleFunc("GET /control/packages", w.controlPackages)
@@ -148,7 +151,11 @@ func (w *World) controlIncoming(rw http.ResponseWriter, r *http.Request) {
 
 func (w *World) controlHeld(rw http.ResponseWriter, _ *http.Request) {
 	h, held := w.provider.Holding()
-	bearer.WriteJSON(rw, http.StatusOK, map[string]any{"on": h.On, "until": h.Until, "holding": held})
+	answer := map[string]any{"on": h.On, "holding": held}
+	if !h.Until.IsZero() {
+		answer["until"] = h.Until
+	}
+	bearer.WriteJSON(rw, http.StatusOK, answer)
 }
 
 func (w *World) controlHold(rw http.ResponseWriter, r *http.Request) {
@@ -183,6 +190,32 @@ func (w *World) controlMailboxes(rw http.ResponseWriter, _ *http.Request) {
 		list = append(list, map[string]any{"address": a, "messages": st.Messages, "unseen": st.Unseen, "uidValidity": st.Validity, "uidNext": st.Next})
 	}
 	bearer.WriteJSON(rw, http.StatusOK, list)
+}
+
+// controlDrop puts the body, whatever it is, into a mailbox as a message: no envelope, no signature,
+// as hostile mail that no provider handled.
+func (w *World) controlDrop(rw http.ResponseWriter, r *http.Request) {
+	address := mailbox.Normal(r.PathValue("address"))
+	if err := checkAddress(address); err != nil {
+		fail(rw, http.StatusBadRequest, err.Error())
+		return
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxControl))
+	if err != nil {
+		fail(rw, http.StatusBadRequest, "corpo non leggibile: "+err.Error())
+		return
+	}
+	box, err := w.mailboxes.Box(address)
+	if err != nil {
+		fail(rw, http.StatusInternalServerError, err.Error())
+		return
+	}
+	uid, err := box.Deliver("", raw)
+	if err != nil {
+		fail(rw, http.StatusInternalServerError, err.Error())
+		return
+	}
+	bearer.WriteJSON(rw, http.StatusCreated, map[string]any{"address": address, "uid": uid})
 }
 
 func (w *World) controlRegisters(rw http.ResponseWriter, _ *http.Request) {

@@ -31,6 +31,8 @@ type Letter struct {
 	MessageID   string   `json:"messageId,omitempty"`
 	ReceiptType string   `json:"receiptType,omitempty"`
 	Attachments []Upload `json:"attachments,omitempty"`
+	// Raw, if set, is the whole message, sent as it is; From and To are then the envelope's.
+	Raw []byte `json:"raw,omitempty"` // base64 in JSON
 }
 
 // Upload is a file in a letter.
@@ -50,16 +52,19 @@ func (w *World) post(l Letter) (pec.Message, error) {
 			return pec.Message{}, err
 		}
 	}
-	if l.Subject == "" {
+	if l.Subject == "" && l.Raw == nil {
 		return pec.Message{}, errors.New("manca l’oggetto")
 	}
 	certified := l.Certified == nil || *l.Certified
 	if certified && !pec.Certified(l.From) {
 		return pec.Message{}, fmt.Errorf("%s non è un indirizzo di posta certificata: indicare certified false", l.From)
 	}
-	raw, err := w.write(l)
-	if err != nil {
-		return pec.Message{}, err
+	raw := l.Raw
+	if raw == nil {
+		var err error
+		if raw, err = w.write(l); err != nil {
+			return pec.Message{}, err
+		}
 	}
 	return w.provider.Submit(pec.Submission{From: l.From, To: []string{l.To}, Raw: raw, Certified: certified})
 }

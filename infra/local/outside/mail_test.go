@@ -583,6 +583,29 @@ func TestIncomingMail(t *testing.T) {
 	}
 }
 
+func TestMailAsItIs(t *testing.T) {
+	w := start(t)
+	from := "giulia.rinaldi@pec.example.it"
+	raw := strings.ReplaceAll(letter(from, milano), "\r\n", "\n") // bare line feeds, as some programs write
+	w.control("POST", "/control/pec/incoming", Letter{From: from, To: milano, Raw: []byte(raw)}, nil, http.StatusCreated)
+	arrived := w.inbox(milano, 1)[0]
+	if err := w.verify(arrived); err != nil || string(arrived.parts["postacert.eml"]) != letter(from, milano) {
+		t.Errorf("raw message: %v\n%q", err, arrived.parts["postacert.eml"])
+	}
+	for _, junk := range []string{"", "\x00\xff", "X-Ricevuta: accettazione\r\nSubject: ACCETTAZIONE: falso\r\n\r\nx"} {
+		resp, body := w.do("POST", "/control/mailboxes/"+milano, nil, strings.NewReader(junk))
+		wantStatus(t, resp, body, http.StatusCreated)
+	}
+	got := w.messages(milano)
+	if len(got) != 4 || string(got[2]) != "\x00\xff" {
+		t.Errorf("%d messages, the third %q", len(got), got[2])
+	}
+	w.page("/caselle/"+milano, http.StatusOK)
+	for uid := range 4 {
+		w.page(fmt.Sprintf("/caselle/%s/%d", milano, uid+1), http.StatusOK)
+	}
+}
+
 func TestOrdinaryRecipientGetsNoDelivery(t *testing.T) {
 	w := start(t)
 	to := "sofia.conti@example.it"

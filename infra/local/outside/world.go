@@ -128,7 +128,7 @@ func (w *World) openIdentity() error {
 		}
 		p, err := identity.New(identity.Config{
 			Kind: kind, Issuer: w.cfg.Base + "/" + string(kind), Signer: signer, Stranger: stranger,
-			Verifier: w.verifier(), Codes: codes, Clock: w.clock,
+			Verifier: w.verifier(), Codes: codes,
 		})
 		if err != nil {
 			return err

@@ -386,7 +386,12 @@ var nameProperty = map[string]string{
 // made of the stack's name and the logical id.
 func (r *resolver) name(res resource) (string, error) {
 	if v, ok := res.properties[nameProperty[res.kind]]; ok {
+		if r.resolving["name of "+res.id] {
+			return "", fmt.Errorf("the name of %s depends on itself", res.id)
+		}
+		r.resolving["name of "+res.id] = true
 		given, err := r.eval(v)
+		delete(r.resolving, "name of "+res.id)
 		if err != nil {
 			return "", err
 		}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,19 +20,57 @@ var openAPI []byte
 func Document() []byte { return openAPI }
 
 // contract is openapi.json as the handlers use it.
-type contract struct{ document *schema.Document }
+type contract struct {
+	document *schema.Document
+	strict   bool
+}
 
-func readContract() (*contract, error) {
-	document, err := schema.New("https://sportello.example/openapi.json", openAPI)
+func readContract(strict bool) (*contract, error) {
+	body := openAPI
+	if strict {
+		var err error
+		if body, err = closed(body); err != nil {
+			return nil, fmt.Errorf("httpapi: %w", err)
+		}
+	}
+	document, err := schema.New("https://sportello.example/openapi.json", body)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &contract{document}, nil
+	return &contract{document, strict}, nil
+}
+
+// closed returns the document with every object closed that lists its properties: to a client unknown members are news,
+// to a test they are something we send and do not describe.
+func closed(body []byte) ([]byte, error) {
+	var document map[string]any
+	if err := json.Unmarshal(body, &document); err != nil {
+		return nil, err
+	}
+	var walk func(node any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			if _, open := node["additionalProperties"]; !open && node["type"] == "object" && node["properties"] != nil {
+				node["additionalProperties"] = false
+			}
+			for _, child := range node {
+				walk(child)
+			}
+		case []any:
+			for _, child := range node {
+				walk(child)
+			}
+		}
+	}
+	walk(document)
+	return json.Marshal(document)
 }
 
 // operation is what the contract says of one method of one path.
 type operation struct {
-	status       int // of the success
+	status       int            // of the success
+	answer       *schema.Schema // what it looks like; nil unless strict
 	body         *schema.Schema
 	bodyOptional bool
 	path, query  map[string]parameter
@@ -141,6 +180,27 @@ func (c *contract) success(op *operation, described node) error {
 	}
 	if op.status == 0 {
 		return fmt.Errorf("httpapi: %s has no success", described.pointer)
+	}
+	content := responses.pointer + "/" + strconv.Itoa(op.status) + "/content/application~1json/schema"
+	if _, ok := c.at(content); !ok || !c.strict {
+		return nil
+	}
+	var err error
+	op.answer, err = c.document.Schema(content)
+	return err
+}
+
+// checkAnswer refuses an answer that the contract does not describe.
+func (op *operation) checkAnswer(body []byte) error {
+	if op.answer == nil {
+		return nil
+	}
+	value, err := schema.Parse(body)
+	if err != nil {
+		return err
+	}
+	if fields := op.answer.Check(value); len(fields) > 0 {
+		return fmt.Errorf("answer is not as described: %v", fields)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func JSON[P, In, Out any](d Door[P], pattern string, handle func(ctx context.Con
 	d.api.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out, err := run(d, op, w.Header(), r, handle)
 		if err == nil {
-			err = encode(w, op.status, out)
+			err = encode(w, op, out)
 		}
 		if err != nil {
 			d.api.Fail(w, r, err)
@@ -130,17 +130,20 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-func encode(w http.ResponseWriter, status int, out any) error {
+func encode(w http.ResponseWriter, op *operation, out any) error {
 	if _, empty := out.(None); empty {
-		w.WriteHeader(status)
+		w.WriteHeader(op.status)
 		return nil
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
 		return fmt.Errorf("encoding answer: %w", err)
 	}
+	if err := op.checkAnswer(body); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	w.WriteHeader(op.status)
 	_, err = w.Write(body)
 	return err
 }

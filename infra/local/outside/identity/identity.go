@@ -36,7 +36,6 @@ type Config struct {
 	Stranger *bearer.Signer // a key that is not in the JWKS, for the outcome wrong-signature
 	Verifier *bearer.Verifier
 	Codes    *state.Collection[Grant]
-	Clock    state.Clock
 }
 
 // Provider is one issuer.

@@ -117,7 +117,7 @@ func write(w *imapserver.FetchResponseWriter, msg chosen, raw []byte, options *i
 		w.WriteBodyStructure(imapserver.ExtractBodyStructure(bytes.NewReader(raw)))
 	}
 	for _, section := range options.BodySection {
-		part := imapserver.ExtractBodySection(bytes.NewReader(raw), section)
+		part := extract(raw, section)
 		body := w.WriteBodySection(section, int64(len(part)))
 		_, err := body.Write(part)
 		if closing := body.Close(); err == nil {
@@ -128,6 +128,19 @@ func write(w *imapserver.FetchResponseWriter, msg chosen, raw []byte, options *i
 		}
 	}
 	return w.Close()
+}
+
+// extract returns a section of a message. The whole message is its very bytes, whether it parses or
+// not: a signature may depend on them.
+func extract(raw []byte, section *imap.FetchItemBodySection) []byte {
+	if section.Specifier != imap.PartSpecifierNone || len(section.Part) > 0 {
+		return imapserver.ExtractBodySection(bytes.NewReader(raw), section)
+	}
+	if p := section.Partial; p != nil {
+		start := min(p.Offset, int64(len(raw)))
+		return raw[start:min(start+p.Size, int64(len(raw)))]
+	}
+	return raw
 }
 
 // envelope of a message whose header does not parse is empty.
