@@ -36,12 +36,12 @@ run: $(LOCAL) ## the portal on this computer, http://localhost:8080 (PORTAL_PORT
 	@exec $(LOCAL) run $(ARGS)
 
 .PHONY: demo
-demo: built ## the way of an application, start to end, through the public APIs
+demo: built $(BIN)/verify ## the way of an application, start to end, through the public APIs
 	@$(GO) run ./infra/demo $(ARGS)
 
 .PHONY: verify
-verify: ## check register, archive and packages offline (ARGS=)
-	@$(GO) run ./infra/verify $(ARGS)
+verify: $(BIN)/verify ## check register, archive and packages offline (ARGS=)
+	@$(BIN)/verify $(ARGS)
 
 ##@ To work on it
 .PHONY: check
@@ -153,6 +153,10 @@ test-simulate: $(TALLY)
 .PHONY: $(LOCAL)
 $(LOCAL):
 	@$(GO) build -C infra/local -o $(CURDIR)/$@ ./cmd/local
+
+.PHONY: $(BIN)/verify
+$(BIN)/verify:
+	@$(GO) build -o $@ ./infra/verify
 
 .PHONY: built
 built: $(LOCAL)

@@ -49,7 +49,7 @@ func (m mailboxes) Since(ctx context.Context, chamber string, validity, last uin
 	raws, now, err := m[chamber].Since(ctx, validity, last, limit)
 	list := make([]inbox.Raw, len(raws))
 	for n, r := range raws {
-		list[n] = inbox.Raw{UID: r.UID, Bytes: r.Bytes}
+		list[n] = inbox.Raw{UID: r.UID, Bytes: r.Bytes, TooLarge: r.TooLarge}
 	}
 	return list, now, err
 }
@@ -59,9 +59,9 @@ type reader struct{ trust *mail.Trust }
 
 var _ inbox.Reader = reader{}
 
-// Read implements inbox.Reader.
+// Read implements inbox.Reader. Certificates are judged at the real time, as TLS is, also where the local cloud's clock was moved.
 func (r reader) Read(raw []byte, at time.Time) (inbox.Message, error) {
-	received, err := r.trust.Read(raw, at)
+	received, err := r.trust.Read(raw, time.Now())
 	if err != nil {
 		return inbox.Message{}, err
 	}

@@ -40,6 +40,7 @@ func (writer) Compose(m notify.Message) ([]byte, error) {
 type provider struct {
 	senders map[string]*mail.Sender
 	boxes   map[string]*mail.Mailbox
+	trust   *mail.Trust
 }
 
 var _ notify.Provider = (*provider)(nil)
@@ -59,7 +60,12 @@ func newProvider(ctx context.Context, p *lambdafn.Process, env environment) (*pr
 			return nil, fmt.Errorf("account of %s: %w", chamber, err)
 		}
 	}
-	return &provider{senders, boxes}, nil
+	parameters, err := p.Parameters(ctx, assembly.TrustParameter)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := mail.NewTrust([]byte(parameters[assembly.TrustParameter]))
+	return &provider{senders, boxes, trust}, err
 }
 
 // Send implements notify.Provider.
@@ -78,10 +84,23 @@ func (p *provider) Send(ctx context.Context, chamber, to string, raw []byte) err
 	return err
 }
 
-// HasReceipt implements notify.Provider.
+// HasReceipt implements notify.Provider. Only a receipt that a provider signed, about a message that our mailbox sent, is believed.
 func (p *provider) HasReceipt(ctx context.Context, chamber, messageID string, since time.Time) (bool, error) {
+	c, ok := catalogue.ChamberByID(chamber)
+	if !ok {
+		return false, fmt.Errorf("looking for %q: %w: unknown chamber", chamber, queue.ErrPermanent)
+	}
 	found, err := p.boxes[chamber].FindReceipts(ctx, messageID, since)
-	return len(found) > 0, err
+	if err != nil {
+		return false, err
+	}
+	for _, raw := range found {
+		received, err := p.trust.Read(raw.Bytes, time.Now())
+		if err == nil && received.Receipt != nil && received.Receipt.Concerns(messageID, c.PEC) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // register finds certified addresses.

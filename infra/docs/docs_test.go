@@ -172,6 +172,22 @@ func npmDirect(t *testing.T, folder string) []string {
 	return all
 }
 
+// TestLocks: lock files name packages and digests. An address would tie the build to the registry of whoever wrote it.
+func TestLocks(t *testing.T) {
+	for _, folder := range []string{"infra/site", "infra/local/npm"} {
+		lock := read(t, filepath.Join(folder, "package-lock.json"))
+		if strings.Contains(lock, `"resolved": "http`) {
+			t.Errorf("%s: the lock file names a registry", folder)
+		}
+		if !strings.Contains(lock, `"integrity": "sha512-`) {
+			t.Errorf("%s: the lock file has no digests", folder)
+		}
+		if !strings.Contains(read(t, filepath.Join(folder, ".npmrc")), "omit-lockfile-registry-resolved=true") {
+			t.Errorf("%s: the next npm install would write addresses into the lock file", folder)
+		}
+	}
+}
+
 var quoted = regexp.MustCompile("`([^`\n]+)`")
 
 // TestPaths: every path that a document names exists.

@@ -9,6 +9,8 @@ export default defineConfig(({ isSsrBuild }) => ({
   build: isSsrBuild
     ? { outDir: '.ssr', copyPublicDir: false, rollupOptions: { input: 'src/build.tsx' } }
     : {
+        outDir: '.next',
+        emptyOutDir: true,
         target: 'es2022',
         manifest: true,
         modulePreload: { polyfill: false },

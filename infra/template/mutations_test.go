@@ -202,6 +202,7 @@ var watchMutations = []mutation{
 
 // TestRulesBite breaks the template once for each mutation: its rule must say so, and every rule must have one.
 func TestRulesBite(t *testing.T) {
+	whole := load(t, "template.yaml")
 	byName := map[string]rule{}
 	for _, r := range rules {
 		byName[r.name] = r
@@ -212,8 +213,8 @@ func TestRulesBite(t *testing.T) {
 			if !ok {
 				t.Fatalf("no rule %q", m.rule)
 			}
-			before := len(r.check(load(t, "template.yaml")))
-			d := load(t, "template.yaml")
+			before := len(r.check(whole))
+			d := document(clone(map[string]any(whole)).(map[string]any))
 			m.spoil(d)
 			if after := r.check(d); len(after) <= before {
 				t.Errorf("the rule does not notice; it says %q", after)
@@ -225,6 +226,25 @@ func TestRulesBite(t *testing.T) {
 			t.Errorf("no mutation shows that the rule %q bites", name)
 		}
 	}
+}
+
+// clone copies mappings and lists, so that a mutation does not outlive its test.
+func clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = clone(e)
+		}
+		return m
+	case []any:
+		l := make([]any, len(v))
+		for i, e := range v {
+			l[i] = clone(e)
+		}
+		return l
+	}
+	return v
 }
 
 // TestParse: what the parser refuses, the local cloud would not know.

@@ -138,12 +138,12 @@ func (b *builder) gateway(ctx context.Context) (bool, error) {
 
 func (b *builder) outside(ctx context.Context) (bool, error) {
 	return b.whenChanged(filepath.Join(b.Bin, ".outside"), []string{"infra/local"}, []string{filepath.Join(b.Bin, "outside")}, func() error {
-		return b.run(ctx, b.path("infra", "local"), nil, "go", "build", "-trimpath", "-ldflags=-s", "-o", filepath.Join(b.Bin, "outside"), "./cmd/outside")
+		return b.run(ctx, b.path("infra", "local"), nil, "go", "build", "-o", filepath.Join(b.Bin, "outside"), "./cmd/outside")
 	})
 }
 
 // functions builds every function with the flags of a deployment, and the
-// operator's tool beside them. One Go command does all: it shares what they
+// operator's tool and the verifier beside them. One Go command does all: it shares what they
 // have in common and links them side by side.
 func (b *builder) functions(ctx context.Context) (bool, error) {
 	folders, err := filepath.Glob(b.path("functions", "*", "main.go"))
@@ -159,15 +159,18 @@ func (b *builder) functions(ctx context.Context) (bool, error) {
 		packages = append(packages, "./functions/"+name)
 		wanted = append(wanted, filepath.Join(b.Bin, name, "bootstrap"))
 	}
-	operator, err := filepath.Glob(b.path("infra", "operator", "*.go"))
-	if err != nil {
-		return false, err
+	sources := []string{"functions", "shared", "go.mod", "go.sum"}
+	for _, tool := range []string{"operator", "verify"} {
+		files, err := filepath.Glob(b.path("infra", tool, "*.go"))
+		if err != nil {
+			return false, err
+		}
+		if len(files) > 0 {
+			packages = append(packages, "./infra/"+tool)
+			wanted = append(wanted, filepath.Join(b.Bin, tool))
+			sources = append(sources, "infra/"+tool)
+		}
 	}
-	if len(operator) > 0 {
-		packages = append(packages, "./infra/operator")
-		wanted = append(wanted, filepath.Join(b.Bin, "operator"))
-	}
-	sources := []string{"functions", "shared", "infra/operator", "go.mod", "go.sum"}
 	return b.whenChanged(filepath.Join(b.Bin, ".functions"), sources, wanted, func() error {
 		stage := filepath.Join(b.Bin, ".stage")
 		if err := os.MkdirAll(stage, 0o755); err != nil {
@@ -224,7 +227,11 @@ func (b *builder) site(ctx context.Context) (bool, error) {
 		"infra/site/src", "infra/site/public", "infra/site/scripts", "infra/site/package-lock.json", "infra/site/vite.config.ts",
 		"shared/domain/catalogue", "shared/edge/httpapi/openapi.json",
 	}
-	return b.whenChanged(filepath.Join(b.Bin, ".site"), sources, []string{index}, func() error {
+	note := filepath.Join(b.Bin, ".site")
+	if err := b.adopt(note, sources, index); err != nil {
+		return false, err
+	}
+	return b.whenChanged(note, sources, []string{index}, func() error {
 		return b.run(ctx, dir, nil, "npm", "run", "--silent", "build")
 	})
 }

@@ -91,7 +91,7 @@ func (c *Console) line(name, text string, quiet bool) {
 	if f := c.file(name); f != nil {
 		_, _ = fmt.Fprintln(f, text)
 	}
-	if quiet {
+	if quiet || strings.Contains(text, metrics) {
 		return
 	}
 	at, level, message := time.Now(), "", text
@@ -106,6 +106,10 @@ func (c *Console) line(name, text string, quiet bool) {
 	}
 	_, _ = fmt.Fprintf(c.out, "%s %s\n", prefix, strings.TrimSpace(level+" "+message))
 }
+
+// metrics marks a line that is a measurement for CloudWatch (embedded metric
+// format): it is kept in the file, and would drown the rest on a screen.
+const metrics = `"_aws":{`
 
 // file is nil when files are not kept or cannot be.
 func (c *Console) file(name string) *os.File {
@@ -123,7 +127,7 @@ func (c *Console) file(name string) *os.File {
 	return f
 }
 
-// readable lays out a line of slog's JSON handler.
+// readable lays out a line of JSON as slog or Lambda writes it.
 func readable(text string, at time.Time) (time.Time, string, string) {
 	var fields map[string]any
 	d := json.NewDecoder(strings.NewReader(text))
@@ -141,7 +145,12 @@ func readable(text string, at time.Time) (time.Time, string, string) {
 	}
 	// The console shows the real time: the moved clock is for what functions do.
 	take("time")
+	take("timestamp")
 	level, message := take("level"), take("msg")
+	if message == "" {
+		// Lambda's own JSON format calls it so.
+		message = take("message")
+	}
 	var b strings.Builder
 	b.WriteString(message)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {

@@ -34,8 +34,9 @@ type Config struct {
 	Invoke func(ctx context.Context, function string, payload []byte) (runtime.Result, error)
 	Keys   Keys
 	Now    func() time.Time
-	// Log gets one line for each request: no query, no body.
-	Log func(api, method, path string, status int, took time.Duration)
+	// Log is told of each request by its route, which unlike its path holds no
+	// identifier and no token; the route is empty if there was none.
+	Log func(api, method, route string, status int, took time.Duration)
 }
 
 // API is an http.Handler. The request's URL path is the route's, without the
@@ -55,14 +56,14 @@ const limit = 10 << 20
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	status := a.serve(w, r)
+	m, ok := find(a.config.API, r.Method, r.URL.EscapedPath())
+	status := a.serve(w, r, m, ok)
 	if a.config.Log != nil {
-		a.config.Log(a.config.API.ID, r.Method, r.URL.Path, status, time.Since(began))
+		a.config.Log(a.config.API.ID, r.Method, m.route.Path, status, time.Since(began))
 	}
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request) int {
-	m, ok := find(a.config.API, r.Method, r.URL.EscapedPath())
+func (a *API) serve(w http.ResponseWriter, r *http.Request, m match, ok bool) int {
 	if !ok {
 		if a.config.API.REST {
 			return message(w, http.StatusForbidden, "Missing Authentication Token")

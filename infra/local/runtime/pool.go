@@ -244,12 +244,14 @@ func (p *Pool) wake(i *instance) {
 	}
 }
 
-// Kill kills every instance with SIGKILL, busy or not, and returns how many.
+// Kill kills every instance with SIGKILL, busy or not, and returns how many
+// when they are gone.
 func (p *Pool) Kill() int {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	slots := slices.Clone(p.slots)
+	p.mu.Unlock()
 	killed := 0
-	for _, s := range p.slots {
+	for _, s := range slots {
 		if s != nil && s.kill() {
 			killed++
 		}
@@ -257,12 +259,16 @@ func (p *Pool) Kill() int {
 	return killed
 }
 
-// KillSlot kills the instance in one slot.
+// KillSlot kills the instance in one slot, and returns when it is gone.
 func (p *Pool) KillSlot(number int) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if number < len(p.slots) && p.slots[number] != nil {
-		p.slots[number].kill()
+	var s *slot
+	if number < len(p.slots) {
+		s = p.slots[number]
+	}
+	p.mu.Unlock()
+	if s != nil {
+		s.kill()
 	}
 }
 

@@ -90,6 +90,7 @@ func (s *slot) kill() bool {
 		return false
 	}
 	i.kill()
+	<-i.process.Done()
 	return true
 }
 

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
@@ -171,12 +171,13 @@ func (s *Supervisor) open(name string, h http.Handler) {
 	}
 }
 
-// logRequest leaves out addresses, queries and identifiers: a path's last
-// segments may be one.
-func (s *Supervisor) logRequest(api, method, path string, status int, took time.Duration) {
-	level := s.log.Info
-	if status >= 500 {
-		level = s.log.Warn
+func (s *Supervisor) logRequest(api, method, route string, status int, took time.Duration) {
+	if route == "" {
+		route = "(no route)"
 	}
-	level(strings.Join([]string{method, path, fmt.Sprint(status)}, " "), "api", api, "ms", took.Milliseconds())
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelWarn
+	}
+	s.log.Log(context.Background(), level, fmt.Sprintf("%s %s %d", method, route, status), "api", api, "ms", took.Milliseconds())
 }

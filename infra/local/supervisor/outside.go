@@ -55,7 +55,7 @@ func (s *Supervisor) startOutside(ctx context.Context) error {
 	go func() {
 		<-p.Done()
 		_ = write.Close()
-		if ctx.Err() == nil {
+		if s.running.Err() == nil {
 			s.failed <- fmt.Errorf("the outside world ended: %w", p.Err())
 		}
 	}()

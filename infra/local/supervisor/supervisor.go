@@ -59,6 +59,8 @@ type Supervisor struct {
 	scheduler *schedule.Scheduler
 	listeners map[string][]net.Listener
 	servers   []*http.Server
+	// running is over when the local cloud is to end.
+	running context.Context
 	// background counts what must end before the pools are closed.
 	background sync.WaitGroup
 	failed     chan error
@@ -75,17 +77,19 @@ func Run(ctx context.Context, c Config, out io.Writer, ready func(Addresses)) er
 		s.release()
 		return err
 	}
-	running, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.running = running
 	err := s.start(running)
 	if err == nil {
 		s.announce(ready)
 		select {
 		case <-ctx.Done():
+			s.log.Info("ending", "cause", context.Cause(ctx))
 		case err = <-s.failed:
 		}
 	}
-	cancel(nil)
+	cancel()
 	s.stop()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

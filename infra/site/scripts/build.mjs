@@ -10,7 +10,9 @@ import { prerender } from './prerender.mjs';
 import { buildSprite } from './sprite.mjs';
 
 const site = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const dist = path.join(site, 'dist');
+// Built beside and swapped in at the end: whoever is serving dist meanwhile never finds half a site.
+const dist = path.join(site, '.next');
+const published = path.join(site, 'dist');
 const BUDGET = 60_000; // bytes, gzipped: HTML, styles and scripts of a page's first load
 const base = process.env.PORTAL_BASE ?? 'http://localhost:8080';
 
@@ -30,6 +32,7 @@ writeThemes(path.join(dist, 'themes'));
 fs.writeFileSync(path.join(dist, 'pages.json'), `${JSON.stringify(written.map((page) => page.address).filter((address) => address.endsWith('/')).sort(), null, 2)}\n`);
 fs.rmSync(path.join(dist, '.vite'), { recursive: true });
 
+
 const heaviest = written.map((page) => ({ address: page.address, bytes: weigh(page) })).sort((a, b) => b.bytes - a.bytes);
 for (const { address, bytes } of heaviest) console.log(`${(bytes / 1000).toFixed(1).padStart(6)} kB  ${address}`);
 console.log(`${written.length} pages in ${((Date.now() - started) / 1000).toFixed(1)} s`);
@@ -37,6 +40,8 @@ if (heaviest[0].bytes > BUDGET) {
   console.error(`${heaviest[0].address} weighs more than ${BUDGET / 1000} kB`);
   process.exit(1);
 }
+fs.rmSync(published, { recursive: true, force: true });
+fs.renameSync(dist, published);
 
 function textsOf(language) {
   return JSON.parse(fs.readFileSync(path.join(site, `src/i18n/${language}.json`), 'utf8'));

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { chromium } from '@playwright/test';
 import { browserArgs, browserPath } from '../tests/browser.mjs';
 import { startStandIn } from '../tests/stand-in.mjs';
 

@@ -15,6 +15,7 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 
 const DAY = 86_400_000;
 const worlds = new Map(); // session -> world
+const surveys = new Map(); // token -> survey: rating needs no session
 const uploads = new Map(); // upload id -> {length, sha256, done}
 
 // ------------------------------------------------------------------------------------------------ site
@@ -71,7 +72,6 @@ function newWorld() {
     applications: new Map(),
     timelines: new Map(),
     keys: new Map(),
-    surveys: new Map(),
   };
 }
 
@@ -221,8 +221,8 @@ function withdraw(world, { id }, body) {
   return visible(application);
 }
 
-function survey(world, token) {
-  const found = world.surveys.get(token);
+function survey(_, token) {
+  const found = surveys.get(token);
   if (!found) throw new Refusal(404, 'Valutazione non trovata.');
   return found;
 }
@@ -266,7 +266,7 @@ const office = {
     application.outcome = { kind: 'founded', text: 'Il reclamo è fondato: la pratica è stata lavorata e la ricevuta è allegata.', at: now(), document: 'd-2' };
     application.documents.push({ id: 'd-2', kind: 'outcome', name: 'risposta.pdf', mediaType: 'application/pdf', size: 52_000, sha256: '00', at: now() });
     application.survey = { token: `s-${id}`, rated: false };
-    world.surveys.set(`s-${id}`, { chamber: application.chamber, service: application.service, decidedAt: now(), rated: false });
+    surveys.set(`s-${id}`, { chamber: application.chamber, service: application.service, decidedAt: now(), rated: false });
     note(world, id, 'decided', 'office', 'Reclamo fondato', { document: 'd-2' });
     world.timelines.get(id).next = [];
   },

@@ -47,7 +47,9 @@ type Application struct {
 	// CloseAt is when a decided or withdrawn case closes by itself; nil: not before something happens.
 	CloseAt *time.Time `json:"closeAt,omitempty"`
 	Rated   bool       `json:"rated,omitempty"`
-	Package string     `json:"package,omitempty"` // SHA-256 of the package in preservation, hex
+	// Survey is the one-use token of the rating, kept here only for who receives no letter: the desk shows it to them.
+	Survey  string `json:"survey,omitempty"`
+	Package string `json:"package,omitempty"` // SHA-256 of the package in preservation, hex
 }
 
 // Kind of a party.

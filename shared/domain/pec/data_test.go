@@ -1,6 +1,7 @@
 package pec
 
 import (
+	"encoding/xml"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func fixture(t *testing.T, name string) []byte {
@@ -163,5 +165,44 @@ func FuzzParseData(f *testing.F) {
 			t.Fatal("no instant")
 		}
 		Evaluate(StateSending, []string{d.Recipient, "a@b"}, []Receipt{d.Receipt()})
+	})
+}
+
+// What a provider writes with an XML library reads back as it was, whatever the texts.
+func TestDataReadsBack(t *testing.T) {
+	text := rapid.Custom(func(t *rapid.T) string {
+		return line(rapid.StringOfN(rapid.RuneFrom([]rune("aàZ0 @.<>&\"'€–\t😀")), 0, 20, -1).Draw(t, "text"))
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		some := func(label string) string { return "x" + text.Draw(t, label) }
+		want := Data{
+			Kind: rapid.SampledFrom([]Kind{Accepted, NotAccepted, Delivered, NotDelivered, Delayed}).Draw(t, "kind"), Failure: OtherCause,
+			Sender: some("sender"), ReplyTo: text.Draw(t, "replies"), Subject: text.Draw(t, "subject"), Provider: text.Draw(t, "provider"),
+			At:    time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "at"), 0).UTC(),
+			Ident: some("ident"), MessageRef: "a.b@c.it", Recipient: text.Draw(t, "recipient"), Detail: text.Draw(t, "detail"),
+		}
+		var x dataXML
+		x.Kind, x.Failure = string(want.Kind), string(want.Failure)
+		x.Header.Sender, x.Header.ReplyTo, x.Header.Subject = want.Sender, want.ReplyTo, want.Subject
+		for range rapid.IntRange(1, 3).Draw(t, "addressees") {
+			a := Addressee{Address: some("address"), Certified: rapid.Bool().Draw(t, "certified")}
+			want.Addressees = append(want.Addressees, a)
+			x.Header.Addressees = append(x.Header.Addressees, addresseeXML{Kind: map[bool]string{true: "certificato", false: "esterno"}[a.Certified], Address: a.Address})
+		}
+		zone := time.FixedZone("", rapid.IntRange(-12, 12).Draw(t, "zone")*3600)
+		x.Body.Provider, x.Body.Ident, x.Body.MsgID = want.Provider, want.Ident, "<"+want.MessageRef+">"
+		x.Body.Date.Zone, x.Body.Date.Day, x.Body.Date.Hour = want.At.In(zone).Format("-0700"), want.At.In(zone).Format("02/01/2006"), want.At.In(zone).Format("15:04:05")
+		x.Body.Recipient, x.Body.Detail = want.Recipient, want.Detail
+		raw, err := xml.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseData(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%s\n%s", diff, raw)
+		}
 	})
 }

@@ -64,17 +64,17 @@ func boundSentence(err *jsonschema.ValidationError) string {
 		if k.Want == 1 {
 			return "Questo campo non può essere vuoto."
 		}
-		return fmt.Sprintf("Servono almeno %s (ora %s).", plural(k.Want, "carattere", "caratteri"), are(k.Got))
+		return fmt.Sprintf("%s almeno %s (ora %s).", one(k.Want, "Serve", "Servono"), count(k.Want, "carattere", "caratteri"), are(k.Got))
 	case *kind.MaxLength:
-		return fmt.Sprintf("Sono ammessi al massimo %s (ora %s).", plural(k.Want, "carattere", "caratteri"), are(k.Got))
+		return fmt.Sprintf("%s al massimo %s (ora %s).", one(k.Want, "È ammesso", "Sono ammessi"), count(k.Want, "carattere", "caratteri"), are(k.Got))
 	case *kind.MinItems:
-		return fmt.Sprintf("Serve un elenco di almeno %s.", plural(k.Want, "voce", "voci"))
+		return fmt.Sprintf("Serve un elenco di almeno %s.", count(k.Want, "voce", "voci"))
 	case *kind.MaxItems:
-		return fmt.Sprintf("L’elenco può avere al massimo %s.", plural(k.Want, "voce", "voci"))
+		return fmt.Sprintf("L’elenco può avere al massimo %s.", count(k.Want, "voce", "voci"))
 	case *kind.MinProperties:
-		return fmt.Sprintf("Serve almeno %s.", plural(k.Want, "campo", "campi"))
+		return fmt.Sprintf("%s almeno %s.", one(k.Want, "Serve", "Servono"), count(k.Want, "campo", "campi"))
 	case *kind.MaxProperties:
-		return fmt.Sprintf("È ammesso al massimo %s.", plural(k.Want, "campo", "campi"))
+		return fmt.Sprintf("%s al massimo %s.", one(k.Want, "È ammesso", "Sono ammessi"), count(k.Want, "campo", "campi"))
 	case *kind.Minimum:
 		return "Il valore minimo è " + number(k.Want) + "."
 	case *kind.Maximum:
@@ -89,19 +89,18 @@ func boundSentence(err *jsonschema.ValidationError) string {
 	return "Il valore non è tra quelli previsti."
 }
 
-func plural(n int, one, many string) string {
+func one(n int, singular, plural string) string {
 	if n == 1 {
-		return "1 " + one
+		return singular
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return plural
 }
 
-func are(n int) string {
-	if n == 1 {
-		return "è 1"
-	}
-	return fmt.Sprintf("sono %d", n)
+func count(n int, singular, plural string) string {
+	return fmt.Sprintf("%d %s", n, one(n, singular, plural))
 }
+
+func are(n int) string { return fmt.Sprintf("%s %d", one(n, "è", "sono"), n) }
 
 // number writes a bound with the decimal comma.
 func number(n *big.Rat) string {
@@ -118,9 +117,11 @@ var italianTypes = map[string]string{
 }
 
 func typeNames(types []string) string {
-	names := make([]string, len(types))
-	for n, t := range types {
-		names[n] = italianTypes[t]
+	var names []string
+	for _, t := range types {
+		if t != "null" || len(types) == 1 { // a person need not be told that nothing will do too
+			names = append(names, italianTypes[t])
+		}
 	}
 	return strings.Join(names, " oppure ")
 }

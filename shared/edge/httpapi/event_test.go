@@ -284,27 +284,25 @@ func FuzzEvent(f *testing.F) {
 // FuzzRequest: what a viewer sends through an HTTP API is what a handler sees.
 func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/api/v1/applications", "a=1&b=%20", "body", "value")
-	f.Add("POST", "/è/ü", "", "\x00\xff", "a, b")
+	f.Add("POST", "/è/ü%", "", "\x00\xff", "a, b")
 	f.Fuzz(func(t *testing.T, method, path, query, body, header string) {
-		clean := strings.HasPrefix(path, "/") && !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, "/")
-		if !clean || !utf8.ValidString(path+query+method+header) || !isToken(method) || strings.ContainsAny(header, "\r\n\x00") {
+		if method == "" || !strings.HasPrefix(path, "/") {
 			t.Skip()
 		}
-		var e events.APIGatewayV2HTTPRequest
-		must(t, json.Unmarshal(fixture(t, "http-get.json"), &e))
-		e.RequestContext.HTTP.Method, e.RawPath, e.RawQueryString = method, path, query
-		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(body)), true
-		e.Headers["accept-language"] = header
-		got, _ := see(t, marshal(t, e), nothing)
-		if got.Method != method || got.Path != path || got.Query != query || got.Body != body || got.Header["Accept-Language"][0] != header {
-			t.Errorf("saw %+v", got)
+		e := events.APIGatewayV2HTTPRequest{
+			RawPath: path, RawQueryString: query, Headers: map[string]string{"accept-language": header},
+			Body: base64.StdEncoding.EncodeToString([]byte(body)), IsBase64Encoded: true,
 		}
-		if decoded, err := url.PathUnescape(got.Escaped); err != nil || decoded != path {
-			t.Errorf("escaped path %q of %q", got.Escaped, path)
+		e.RequestContext.HTTP.Method = method
+		r, err := requestV2(context.Background(), e)
+		must(t, err)
+		got, err := io.ReadAll(r.Body)
+		must(t, err)
+		if r.Method != method || r.URL.Path != path || r.URL.RawQuery != query || string(got) != body || r.Header.Get("Accept-Language") != header {
+			t.Errorf("saw %s %q ? %q: %q", r.Method, r.URL.Path, r.URL.RawQuery, got)
+		}
+		if decoded, err := url.PathUnescape(r.URL.EscapedPath()); err != nil || decoded != path {
+			t.Errorf("escaped path %q of %q", r.URL.EscapedPath(), path)
 		}
 	})
-}
-
-func isToken(s string) bool {
-	return s != "" && s != "CONNECT" && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }

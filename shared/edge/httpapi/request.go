@@ -53,7 +53,9 @@ func (a *API) describe(r *http.Request) *info {
 	case label == CallbackLabel:
 		i.known = true
 	default:
-		i.chamber, i.known = a.chamber(label)
+		if id, known := a.chamber(label); known {
+			i.chamber, i.known = id, true
+		}
 	}
 	return i
 }

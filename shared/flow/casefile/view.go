@@ -115,9 +115,10 @@ type MailView struct {
 	MessageID string    `json:"messageId,omitempty"`
 }
 
-// SurveyView tells whether the case was rated. The token travels only in the outcome message.
+// SurveyView tells whether the case was rated. The token travels in the outcome message; only who receives none finds it here.
 type SurveyView struct {
-	Rated bool `json:"rated"`
+	Token string `json:"token,omitempty"`
+	Rated bool   `json:"rated"`
 }
 
 // Show reads everything there is to see of a case.
@@ -163,7 +164,7 @@ func (c Case) brief() View {
 	}
 	v.Outcome = c.outcome()
 	if c.Outcome != nil && c.Outcome.Kind != application.Withdrawal {
-		v.Survey = &SurveyView{Rated: c.Rated}
+		v.Survey = &SurveyView{Token: c.Application.Survey, Rated: c.Rated}
 	}
 	return v
 }

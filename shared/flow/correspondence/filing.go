@@ -22,6 +22,8 @@ type Filing struct {
 	ID     string `json:"id,omitempty"` // of that row
 	// Letter is the certified message that goes out once the number is known, if any.
 	Letter *Letter `json:"letter,omitempty"`
+	// Survey is set when the applicant is asked for a rating and no letter can carry the token: the desk shows it.
+	Survey bool `json:"survey,omitempty"`
 	// Annul is set when the filing annuls a number instead of asking for one.
 	Annul *Annul `json:"annul,omitempty"`
 }

@@ -14,6 +14,7 @@ import (
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/pec"
+	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
@@ -30,6 +31,8 @@ type Mailbox interface {
 type Raw struct {
 	UID   uint32
 	Bytes []byte
+	// TooLarge: the message is over what certified mail allows and was not fetched. It stays in the mailbox, and the office is told.
+	TooLarge bool
 }
 
 // Reader understands a message, trusting only what a provider's signature covers.
@@ -115,7 +118,7 @@ func (d *Desk) Read(ctx context.Context, chamber catalogue.Chamber) (int, error)
 			c.Validity, c.Last = validity, 0
 		}
 		for _, raw := range raws {
-			if err := d.one(ctx, chamber, raw.Bytes); err != nil {
+			if err := d.take(ctx, chamber, validity, raw); err != nil {
 				return read, fmt.Errorf("taking in message %d of %s: %w", raw.UID, chamber.ID, err)
 			}
 			c.Last = max(c.Last, raw.UID)
@@ -169,6 +172,25 @@ func (d *Desk) write(ctx context.Context, item table.Item, c cursor, lease time.
 	}
 	next.Version++
 	return next, nil
+}
+
+// take takes in a message of the mailbox.
+func (d *Desk) take(ctx context.Context, chamber catalogue.Chamber, validity uint32, raw Raw) error {
+	if !raw.TooLarge {
+		return d.one(ctx, chamber, raw.Bytes)
+	}
+	change, ok, err := problems.Open(ctx, d.Table, chamber.ID, problems.Problem{
+		ID: fmt.Sprintf("IN-%d-%d", validity, raw.UID), Kind: problems.MailUnmatched, At: d.Now(),
+		Text: fmt.Sprintf("Nella casella PEC c'è un messaggio troppo grande per essere letto (numero %d): aprirlo nella casella.", raw.UID),
+	})
+	if err != nil || !ok {
+		return err
+	}
+	err = d.Table.Commit(ctx, change)
+	if errors.Is(err, table.ErrConflict) {
+		return nil
+	}
+	return err
 }
 
 // one archives a message as it came, and takes it in by what it is.

@@ -38,7 +38,8 @@ func (a arrival) receipt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if known = there && mail.Chamber == a.chamber.ID; !known {
+		// A genuine receipt of somebody else's message may name ours: only one that certifies our mailbox as the sender counts.
+		if known = there && mail.Chamber == a.chamber.ID && a.Receipt.Concerns(mail.MessageID, a.chamber.PEC); !known {
 			return nil
 		}
 		if holds(mail.Receipts, *a.Receipt) {

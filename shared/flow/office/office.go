@@ -75,7 +75,11 @@ func (d *Desk) Show(ctx context.Context, who access.Officer, id string) (casefil
 	if err != nil {
 		return casefile.View{}, err
 	}
-	return c.Show(ctx, d.Table)
+	v, err := c.Show(ctx, d.Table)
+	if v.Survey != nil {
+		v.Survey.Token = "" // the rating is the applicant's alone
+	}
+	return v, err
 }
 
 // Timeline tells the story of a case.
@@ -397,7 +401,9 @@ func (d *Desk) send(ctx context.Context, changes *casefile.Changes, c casefile.C
 		},
 		Target: correspondence.ToDocument, ID: a.event,
 	}
-	if c.Domicile != application.PortalOnly {
+	if c.Domicile == application.PortalOnly {
+		filing.Survey = a.survey
+	} else {
 		filing.Letter = letter(c, service, a, document)
 	}
 	return correspondence.File(changes, c.Chamber, filing, a.event, c.ID, a.at), nil

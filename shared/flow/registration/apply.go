@@ -164,6 +164,9 @@ func (a *applying) toDocument(ctx context.Context) error {
 		At: a.Now(), Event: application.Numbered, Actor: application.System, Document: a.filing.ID,
 		Text: "Protocollo " + correspondence.Cite(protocol),
 	}))
+	if a.filing.Survey {
+		return a.survey(ctx)
+	}
 	if a.filing.Letter == nil {
 		return nil
 	}
@@ -176,6 +179,20 @@ func (a *applying) toDocument(ctx context.Context) error {
 		letter.Text = strings.ReplaceAll(letter.Text, correspondence.Token, a.Portal(a.owed.Chamber, "/valuta/?t="+token))
 	}
 	a.write(letter, correspondence.ToApplicant, protocol)
+	return nil
+}
+
+// survey keeps the token where its owner finds it, when no letter can carry it.
+func (a *applying) survey(ctx context.Context) error {
+	c, err := casefile.Load(ctx, a.Applications, a.owed.Application)
+	if err != nil {
+		return err
+	}
+	next := c.Application
+	if next.Survey, err = a.token(c.ID); err != nil {
+		return err
+	}
+	a.changes.Add(c.Put(next))
 	return nil
 }
 

@@ -127,7 +127,7 @@ func (d *Desk) commit(ctx context.Context, c casefile.Case, item table.Item, r s
 	changes.Add(casefile.Row(item, layout.Rating(c.ID), rated{r, now}))
 	next := c.Application
 	next.Rated, next.UpdatedAt = true, now
-	if next.State == application.Decided && next.Outcome.DeliveredAt != nil {
+	if next.State == application.Decided && (next.Outcome.DeliveredAt != nil || next.Domicile == application.PortalOnly) {
 		next.CloseAt = &now
 	}
 	changes.Add(c.Put(next))

@@ -107,7 +107,7 @@ func (w *world) list(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *world) token(rw http.ResponseWriter, r *http.Request) {
-	assertion, err := jose.ParseSigned(r.FormValue("client_assertion"), []jose.SignatureAlgorithm{jose.RS256})
+	assertion, err := jose.ParseSignedCompact(r.FormValue("client_assertion"), []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		rw.WriteHeader(400)
 		return

@@ -47,12 +47,12 @@ type smtpServer struct {
 	t           *testing.T
 	certificate tls.Certificate
 	addr        string
-	noTLS       bool
-	answer      func(place string) string // "" the usual; "drop" closes the connection
 
-	mu   sync.Mutex
-	kept [][]byte
-	last []byte // received whole, kept or not
+	mu     sync.Mutex
+	noTLS  bool
+	script func(place string) string // "" the usual; "drop" closes the connection
+	kept   [][]byte
+	last   []byte // received whole, kept or not
 }
 
 func newSMTP(t *testing.T) (*smtpServer, *Sender) {
@@ -61,7 +61,7 @@ func newSMTP(t *testing.T) (*smtpServer, *Sender) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	s := &smtpServer{t: t, addr: listener.Addr().String(), answer: func(string) string { return "" }}
+	s := &smtpServer{t: t, addr: listener.Addr().String(), script: func(string) string { return "" }}
 	var trust *tls.Config
 	s.certificate, trust = certificate(t)
 	go func() {
@@ -78,6 +78,26 @@ func newSMTP(t *testing.T) (*smtpServer, *Sender) {
 		t.Fatal(err)
 	}
 	return s, sender
+}
+
+// play sets how the server answers from now on.
+func (s *smtpServer) play(noTLS bool, script func(place string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noTLS, s.script = noTLS, script
+}
+
+func (s *smtpServer) answer(place string) string {
+	s.mu.Lock()
+	script := s.script
+	s.mu.Unlock()
+	return script(place)
+}
+
+func (s *smtpServer) offersTLS() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.noTLS
 }
 
 func (s *smtpServer) serve(conn net.Conn) {
@@ -108,7 +128,7 @@ func (s *smtpServer) serve(conn net.Conn) {
 		switch {
 		case verb == "EHLO":
 			extensions := "250-benvenuto\r\n250-8BITMIME\r\n"
-			if !secure && !s.noTLS {
+			if !secure && s.offersTLS() {
 				extensions += "250-STARTTLS\r\n"
 			}
 			if !say("EHLO", extensions+"250 AUTH PLAIN") {
@@ -225,12 +245,12 @@ func TestSendErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, sender := newSMTP(t)
-			server.answer = func(place string) string {
+			server.play(false, func(place string) string {
 				if strings.HasPrefix(place, c.place) {
 					return c.answer
 				}
 				return ""
-			}
+			})
 			err := sender.Send(t.Context(), from, []string{"acme@pec.example.it"}, raw)
 			if name == "dropped while sending" {
 				// So short a message leaves in one piece with its final dot: then only the server knows, and that is doubt.
@@ -263,11 +283,12 @@ func TestSendErrors(t *testing.T) {
 
 func TestSendNeedsTLS(t *testing.T) {
 	server, sender := newSMTP(t)
-	server.noTLS = true
+	usual := func(string) string { return "" }
+	server.play(true, usual)
 	if err := sender.Send(t.Context(), from, []string{"a@pec.it"}, []byte("x: y\r\n\r\n")); !errors.Is(err, ErrTemporary) {
 		t.Errorf("without STARTTLS: %v", err)
 	}
-	server.noTLS = false
+	server.play(false, usual)
 	sender.config.TLS = nil // a certificate nobody vouches for
 	if err := sender.Send(t.Context(), from, []string{"a@pec.it"}, []byte("x: y\r\n\r\n")); !errors.Is(err, ErrTemporary) || len(server.received()) != 0 {
 		t.Errorf("unknown certificate: %v", err)
@@ -278,12 +299,12 @@ func TestSendTimeouts(t *testing.T) {
 	server, sender := newSMTP(t)
 	block := make(chan struct{})
 	defer close(block)
-	server.answer = func(place string) string {
+	server.play(false, func(place string) string {
 		if place == "end" {
 			<-block
 		}
 		return ""
-	}
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := sender.Send(ctx, from, []string{"a@pec.it"}, []byte("x: y\r\n\r\n")); !errors.Is(err, ErrUnclear) {

@@ -110,7 +110,7 @@ var accepted = []jose.SignatureAlgorithm{jose.RS256, jose.RS512, jose.ES256, jos
 
 // verify checks a JWT's signature and returns its payload. A problem Unavailable means that the keys could not be had.
 func (k *keySet) verify(ctx context.Context, token string) ([]byte, error) {
-	parsed, err := jose.ParseSigned(token, accepted)
+	parsed, err := jose.ParseSignedCompact(token, accepted)
 	if err != nil || len(parsed.Signatures) != 1 {
 		return nil, fmt.Errorf("%w: not a signed token", ErrForged)
 	}

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { currentLanguage, pageUrl, t, type Key } from '../lib/i18n.ts';
 import { Icon } from './Icon.tsx';
+import { Loading } from './Notice.tsx';
 
 interface Crumb {
   title: string;
@@ -126,16 +127,20 @@ function Footer() {
   );
 }
 
-/** What a page that needs scripts says without them. */
-export function NeedsScript() {
+/**
+ * What stands where a page's own part will be: with scripts it is gone at once; without them, or if they fail to come,
+ * the explanation appears after a few seconds (see .sv-late).
+ */
+export function Placeholder() {
   return (
-    <noscript>
-      <div class="alert alert-warning">
+    <>
+      <Loading />
+      <div class="alert alert-warning sv-late">
         <p>{t('layout.noScript')}</p>
         <p>
           <a href={pageUrl('/servizi/reclami/')}>{t('layout.noScriptLink')}</a>
         </p>
       </div>
-    </noscript>
+    </>
   );
 }

@@ -32,6 +32,7 @@ export class Draft {
   private queue: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
+  private ended = false;
 
   constructor(
     application: Application,
@@ -105,17 +106,20 @@ export class Draft {
     return this.answers;
   }
 
-  dispose(): void {
+  /** The person has left: nothing more is sent or kept. */
+  end(): void {
+    this.ended = true;
     clearTimeout(this.timer);
   }
 
   /** Nothing will be sent until the person acts; the text is in this tab. */
   get waiting(): boolean {
-    return ['signed-out', 'gone', 'conflict'].includes(this.state.kind);
+    return this.ended || ['signed-out', 'gone', 'conflict'].includes(this.state.kind);
   }
 
   private schedule(delay: number): void {
     clearTimeout(this.timer);
+    if (this.ended) return;
     this.timer = setTimeout(() => void this.flush(), delay);
   }
 
@@ -198,6 +202,7 @@ export class Draft {
   }
 
   private writeCopy(sent?: string): void {
+    if (this.ended) return;
     this.ports.copy.write({ answers: this.answers, version: this.version, known: this.savedText, sent: sent ?? this.savedText });
   }
 

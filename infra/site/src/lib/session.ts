@@ -25,9 +25,13 @@ export async function readSession(): Promise<Session | null> {
   }
 }
 
+/** Told to the page when the person leaves: what writes to the tab's storage must stop, or it would come back. */
+export const SIGNED_OUT = 'sportello:uscita';
+
 /** Ends the session here and on the server; nothing the person wrote stays in the tab. */
 export async function signOut(): Promise<void> {
   await call<void>('POST', '/logout', { body: {} });
   localStorage.removeItem(MARK);
+  dispatchEvent(new Event(SIGNED_OUT));
   sessionStorage.clear();
 }

@@ -15,6 +15,7 @@ import { cleanAnswers, errorsOfStep, firstOpenStep, isVisible, stepOf, SUMMARY, 
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t, type Key } from '../lib/i18n.ts';
 import { here, loginUrl, parameter } from '../lib/navigation.ts';
+import { SIGNED_OUT } from '../lib/session.ts';
 import { keepReceipt, present } from '../lib/submission.ts';
 import type { Answers, Application, Attachment } from '../lib/types.ts';
 
@@ -215,6 +216,7 @@ function useDraft(application: Application, onState: (state: SaveState) => void)
   );
   useEffect(() => {
     const onHide = () => document.visibilityState === 'hidden' && void draft.flush();
+    const onSignOut = () => draft.end();
     const onOnline = () => void draft.flush();
     const onLeave = (event: BeforeUnloadEvent) => {
       if (!draft.dirty || draft.waiting) return;
@@ -224,11 +226,13 @@ function useDraft(application: Application, onState: (state: SaveState) => void)
     document.addEventListener('visibilitychange', onHide);
     addEventListener('online', onOnline);
     addEventListener('beforeunload', onLeave);
+    addEventListener(SIGNED_OUT, onSignOut);
     return () => {
       document.removeEventListener('visibilitychange', onHide);
       removeEventListener('online', onOnline);
       removeEventListener('beforeunload', onLeave);
-      draft.dispose();
+      removeEventListener(SIGNED_OUT, onSignOut);
+      draft.end();
     };
   }, []);
   return draft;

@@ -1,7 +1,6 @@
 // Every page of the site as the build draws it: address, title, script, and what can be read without scripts.
 import type { ComponentChild } from 'preact';
-import { Layout, NeedsScript } from '../components/Layout.tsx';
-import { Loading } from '../components/Notice.tsx';
+import { Layout, Placeholder } from '../components/Layout.tsx';
 import { PLACE } from '../lib/mount.tsx';
 import { pageUrl, t, type Language } from '../lib/i18n.ts';
 import { Chooser, type ChamberEntry } from './Chooser.tsx';
@@ -52,8 +51,7 @@ export function pagesIn(language: Language, base: string): Page[] {
         <div class={options.wide ? undefined : 'sv-narrow'}>
           {!options.ownHeading && <h1>{title}</h1>}
           {options.lead && <p class="lead">{options.lead}</p>}
-          <NeedsScript />
-          <div id={PLACE}><Loading /></div>
+          <div id={PLACE}><Placeholder /></div>
         </div>
       </Layout>
     ),

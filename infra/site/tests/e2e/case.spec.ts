@@ -101,7 +101,7 @@ test('an empty personal area says what to do', async ({ page }) => {
 });
 
 test.describe('when things go wrong', () => {
-  test.use({ expected: [/Failed to load resource/, /net::ERR/] });
+  test.use({ expected: /Failed to load resource|net::ERR/ });
 
   test('a message that could not be sent stays where it was written', async ({ page }) => {
     const id = await presented(page);

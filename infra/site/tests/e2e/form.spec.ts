@@ -6,7 +6,7 @@ test('from the service sheet to the receipt', async ({ page }) => {
   await expect(page).toHaveURL(/\/accesso\/\?return=/);
   await page.getByRole('link', { name: 'Entra con CIE' }).click();
   await expect(page).toHaveURL(/\/profilo\/\?servizio=reclami/);
-  await expect(page.getByText('Anna Bianchi').first()).toBeVisible();
+  await expect(page.locator('label', { hasText: 'Anna Bianchi' })).toBeVisible();
   await inspect(page, 'profile');
 
   await page.getByRole('button', { name: 'Inizia la compilazione' }).click();
@@ -170,7 +170,7 @@ test.describe('uploads', () => {
   });
 
   test.describe('on a bad line', () => {
-    test.use({ expected: [/412|ERR_FAILED|CORS|net::/] });
+    test.use({ expected: /412|ERR_FAILED|CORS|net::/ });
 
     test('a lost answer is repeated, and the 412 of the second PUT counts as done', async ({ page, standIn }) => {
       await newDraft(page);
@@ -217,7 +217,7 @@ test('an incomplete list of companies is owned up to', async ({ page }) => {
 test('the form speaks English on the English pages', async ({ page }) => {
   await page.goto('/en/accesso/?return=%2Fen%2Fprofilo%2F%3Fservizio%3Dreclami');
   await page.getByRole('link', { name: 'Sign in with SPID' }).click();
-  await page.getByText('Anna Bianchi', { exact: true }).last().click();
+  await page.locator('label', { hasText: 'Anna Bianchi' }).click();
   await page.getByRole('button', { name: 'Start' }).click();
   await expect(page.getByLabel('When it happened')).toBeVisible();
   await page.getByRole('button', { name: 'Next' }).click();

@@ -96,7 +96,7 @@ test.describe('search', () => {
 });
 
 test.describe('a page that does not exist', () => {
-  test.use({ expected: [/404/] });
+  test.use({ expected: /404/ });
   test('says so, helps, and is in order', async ({ page }) => {
     const response = await page.goto('/non-esiste/');
     expect(response?.status()).toBe(404);

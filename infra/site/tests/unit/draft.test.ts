@@ -184,7 +184,7 @@ describe('draft', () => {
     const draft = open();
     draft.change({ facts: 'mine' });
     await settle(600);
-    draft.dispose();
+    draft.end();
     server.answers = { facts: 'theirs' };
     server.version = 5;
     const again = open();
@@ -200,5 +200,18 @@ describe('draft', () => {
     await settle(600);
     expect(states.at(-1)?.kind).toBe('gone');
     expect(store.size).toBe(0);
+  });
+
+  it('keeps nothing after the person has left', async () => {
+    server.failures = ['offline'];
+    const draft = open();
+    draft.change({ facts: 'a' });
+    await settle(600);
+    draft.end();
+    store.removeItem('bozza:a');
+    await draft.flush();
+    await settle(60_000);
+    expect(store.size).toBe(0);
+    expect(server.saves).toEqual([]);
   });
 });

@@ -77,7 +77,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 		Iss, Sub, Aud, Jti, Scope string
 		Exp                       int64
 	}
-	assertion, err := jose.ParseSigned(string(body), []jose.SignatureAlgorithm{jose.RS256})
+	assertion, err := jose.ParseSignedCompact(string(body), []jose.SignatureAlgorithm{jose.RS256})
 	if err == nil {
 		var payload []byte
 		if payload, err = assertion.Verify(&s.key.PublicKey); err == nil {

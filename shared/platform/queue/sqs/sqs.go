@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -19,14 +20,17 @@ import (
 	"sportello/shared/platform/queue"
 )
 
-// callTimeout bounds one call. Sending follows a commit, and the person waits: what the queue does not take in this time is
-// the sweep's.
-const callTimeout = 3 * time.Second
+// Sending follows a commit, and the person waits: a call is tried twice, for a short time each, and what the queue has not
+// taken then is the sweep's. A message sent twice is a case that every consumer knows.
+const (
+	callTimeout = 3 * time.Second
+	attempts    = 2
+)
 
-// NewClient makes the client that the queues of a process share. Retries are the configuration's: a message sent twice is a
-// case that every consumer knows.
+// NewClient makes the client that the queues of a process share.
 func NewClient(config aws.Config) *sqs.Client {
 	return sqs.NewFromConfig(config, func(o *sqs.Options) {
+		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, attempts)
 		if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			o.HTTPClient = client.WithTimeout(callTimeout)
 		}

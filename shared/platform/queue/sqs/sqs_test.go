@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,7 +36,7 @@ func TestPartialFailure(t *testing.T) {
 		}
 		body, _ := json.Marshal(map[string]any{"Successful": done, "Failed": failed})
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		_, _ = io.WriteString(w, string(body))
+		_, _ = w.Write(body)
 	}))
 	defer server.Close()
 	q := sqs.New(sqs.NewClient(aws.Config{

@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,6 +27,8 @@ type order struct {
 	Do     string `json:"do"`
 	Millis int    `json:"millis"`
 	Env    string `json:"env"`
+	Target string `json:"target"`
+	Body   string `json:"body"`
 }
 
 func handle(ctx context.Context, event json.RawMessage) (any, error) {
@@ -41,9 +46,28 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	case "deadline":
 		deadline, _ := ctx.Deadline()
 		return map[string]int64{"left": time.Until(deadline).Milliseconds()}, nil
+	case "call":
+		return call(ctx, o)
 	case "env":
 		return map[string]string{"value": os.Getenv(o.Env)}, nil
 	}
 	fmt.Println(`{"level":"INFO","msg":"done","pid":` + fmt.Sprint(os.Getpid()) + `}`)
 	return map[string]any{"statusCode": 200, "body": string(event), "pid": os.Getpid()}, nil
+}
+
+// call makes one call of an AWS service, at the address in the variable named.
+func call(ctx context.Context, o order) (any, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, os.Getenv(o.Env), strings.NewReader(o.Body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	request.Header.Set("X-Amz-Target", o.Target)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return map[string]any{"status": response.StatusCode, "body": string(body)}, err
 }

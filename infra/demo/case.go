@@ -1,0 +1,437 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// view is an application as the APIs show it, as far as the demo looks.
+type view struct {
+	ID          string
+	State       string
+	Version     int64
+	PresentedAt *time.Time
+	Protocol    *protocol
+	Outcome     *struct {
+		Kind        string
+		DeliveredAt *time.Time
+		Document    string
+	}
+	Documents []document
+	Requests  []struct {
+		ID       string
+		Answered bool
+	}
+	Mail   []mailState
+	Survey *struct {
+		Token string
+		Rated bool
+	}
+	Deadline struct {
+		Due       string
+		Suspended bool
+	}
+}
+
+type protocol struct {
+	Number string `json:"number"`
+	Year   int    `json:"year"`
+	Date   string `json:"date"`
+}
+
+type document struct {
+	ID, Kind, Name, SHA256 string
+	Size                   int64
+	Protocol               *protocol
+}
+
+type mailState struct {
+	Kind      string `json:"kind"`
+	MessageID string `json:"messageId"`
+	State     string `json:"state"`
+}
+
+// told is one application on its way.
+type told struct {
+	*cloud
+	chamber, persona, provider string
+	company                    string // tax code, if a company's
+	domicile                   map[string]any
+	officerID                  string
+	byMail                     bool // the integration is answered by certified mail
+
+	citizen, office *browser
+	id              string
+	states          []string
+	presented       submitted
+	rating          int
+	address         string // where the applicant's mail went
+}
+
+type submitted struct {
+	State       string
+	PresentedAt time.Time
+	Receipt     struct {
+		ID, Digest, Due, Office, Responsible, Substitute string
+	}
+}
+
+func (t *told) path(rest string) string { return "/api/v1/applications/" + t.id + rest }
+func (t *told) desk(rest string) string { return "/chamber/v1/applications/" + t.id + rest }
+
+// say prints a line of the story.
+func (t *told) say(format string, args ...any) {
+	fmt.Printf("  %-10s "+format+"\n", append([]any{t.chamber}, args...)...)
+}
+
+// reached notes a state the application was seen in.
+func (t *told) reached(state string) {
+	if n := len(t.states); n == 0 || t.states[n-1] != state {
+		t.states = append(t.states, state)
+	}
+}
+
+func (t *told) look(ctx context.Context) (view, error) {
+	var v view
+	err := t.citizen.get(ctx, t.path(""), &v)
+	if status(err) == http.StatusUnauthorized { // the clock was moved past the session's end
+		if err = t.citizen.login(ctx, t.provider, t.persona); err == nil {
+			err = t.citizen.get(ctx, t.path(""), &v)
+		}
+	}
+	if err == nil {
+		t.reached(v.State)
+	}
+	return v, err
+}
+
+// until waits for a view of the case that satisfies ok.
+func (t *told) until(ctx context.Context, what string, ok func(view) bool) (v view, err error) {
+	err = t.eventually(ctx, t.chamber+": "+what, func() (bool, error) {
+		if v, err = t.look(ctx); err != nil {
+			return false, err
+		}
+		return ok(v), nil
+	})
+	return v, err
+}
+
+// file goes from login to presentation.
+func (t *told) file(ctx context.Context) error {
+	if err := t.citizen.login(ctx, t.provider, t.persona); err != nil {
+		return err
+	}
+	profile, err := t.profile(ctx)
+	if err != nil {
+		return err
+	}
+	var v view
+	if err := t.citizen.post(ctx, "/api/v1/applications", map[string]any{"chamber": t.chamber, "service": "reclami", "profile": profile}, &v); err != nil {
+		return err
+	}
+	t.id = v.ID
+	t.reached(v.State)
+	t.say("%s entra con %s e apre una bozza", t.persona, strings.ToUpper(t.provider))
+	if err := t.fill(ctx, v.Version); err != nil {
+		return err
+	}
+	return t.submit(ctx)
+}
+
+func (t *told) profile(ctx context.Context) (string, error) {
+	var profiles struct {
+		Items []struct{ ID, Kind, TaxCode string }
+	}
+	if err := t.citizen.get(ctx, "/api/v1/profiles", &profiles); err != nil {
+		return "", err
+	}
+	for _, p := range profiles.Items {
+		if t.company == "" && p.Kind == "person" || p.TaxCode == t.company {
+			return p.ID, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no profile for %q", t.persona, t.company)
+}
+
+// fill saves the form, resumes it, and attaches a file.
+func (t *told) fill(ctx context.Context, version int64) error {
+	answers := map[string]any{
+		"subject": "registro-imprese", "factsDate": "2026-11-02", "facts": "Il 2 novembre ho chiesto una visura allo sportello e dopo tre ore di attesa l'ufficio ha chiuso.",
+		"request": "Chiedo una spiegazione e che le attese siano segnalate.", "privacy": true,
+	}
+	for name, value := range t.domicile {
+		answers[name] = value
+	}
+	match := http.Header{"If-Match": {fmt.Sprintf("%q", fmt.Sprint(version))}}
+	var v view
+	if err := t.citizen.call(ctx, "PATCH", t.path(""), map[string]any{"answers": answers}, &v, match); err != nil {
+		return err
+	}
+	if err := t.citizen.call(ctx, "PATCH", t.path(""), map[string]any{"answers": map[string]any{"facts": "da un altro dispositivo"}}, nil, match); status(err) != http.StatusPreconditionFailed {
+		return fmt.Errorf("saving an old version was not refused: %v", err)
+	}
+	if _, err := t.citizen.upload(ctx, t.path("/attachments"), "evidence", "biglietto.pdf", "application/pdf", smallPDF("Numero di attesa 42")); err != nil {
+		return err
+	}
+	t.say("bozza salvata, una copia vecchia rifiutata, un allegato caricato")
+	return nil
+}
+
+// submit presents, and asks again with the same key: the answer must be the same.
+func (t *told) submit(ctx context.Context) error {
+	key := http.Header{"Idempotency-Key": {uuid()}}
+	if err := t.citizen.call(ctx, "POST", t.path("/submission"), map[string]any{}, &t.presented, key); err != nil {
+		return err
+	}
+	var again submitted
+	if err := t.citizen.call(ctx, "POST", t.path("/submission"), map[string]any{}, &again, key); err != nil {
+		return err
+	}
+	if again != t.presented {
+		return fmt.Errorf("the same key got another answer")
+	}
+	t.reached("presented")
+	t.say("presentata il %s, impronta %s…, risposta entro il %s", t.presented.PresentedAt.Format(time.RFC3339), t.presented.Receipt.Digest[:12], t.presented.Receipt.Due)
+	v, err := t.until(ctx, "number and receipt", func(v view) bool {
+		return v.Protocol != nil && len(v.Documents) >= 2
+	})
+	if err != nil {
+		return err
+	}
+	t.say("protocollo n. %s/%d del %s; ricevuta in PDF", v.Protocol.Number, v.Protocol.Year, v.Protocol.Date)
+	for _, d := range v.Documents {
+		data, err := t.citizen.download(ctx, t.path("/documents/"+d.ID))
+		if err != nil {
+			return err
+		}
+		if int64(len(data)) != d.Size {
+			return fmt.Errorf("document %s has %d bytes instead of %d", d.Kind, len(data), d.Size)
+		}
+	}
+	return nil
+}
+
+// work is the office's part: charge, message, integration, decision.
+func (t *told) work(ctx context.Context) error {
+	if err := t.office.post(ctx, t.desk("/assignment"), map[string]any{}, nil); err != nil {
+		return err
+	}
+	if err := t.office.post(ctx, t.desk("/messages"), map[string]any{"text": "Buongiorno, stiamo verificando quanto segnalato."}, nil); err != nil {
+		return err
+	}
+	if err := t.citizen.post(ctx, t.path("/messages"), map[string]any{"text": "Grazie, resto in attesa."}, nil); err != nil {
+		return err
+	}
+	var asked struct{ ID, Due string }
+	if err := t.office.post(ctx, t.desk("/integration-requests"), map[string]any{"text": "Per favore indichi l'orario di arrivo.", "days": 10}, &asked); err != nil {
+		return err
+	}
+	v, err := t.until(ctx, "integration request", func(v view) bool { return v.State == "awaiting_integration" && v.Deadline.Suspended })
+	if err != nil {
+		return err
+	}
+	t.say("presa in carico; l'ufficio chiede un'integrazione entro il %s: il termine è sospeso, ora scade il %s", asked.Due, v.Deadline.Due)
+	if err := t.answer(ctx, asked.ID); err != nil {
+		return err
+	}
+	if _, err := t.until(ctx, "integration received", func(v view) bool { return v.State == "in_progress" }); err != nil {
+		return err
+	}
+	if t.byMail {
+		t.say("integrazione arrivata per PEC dal domicilio digitale: il termine riparte")
+	} else {
+		t.say("integrazione inviata dal portale con un allegato: il termine riparte")
+	}
+	return t.decide(ctx)
+}
+
+// answer answers the integration request at the desk, or by certified mail as the law allows (CAD art. 65 c.1 c-bis).
+func (t *told) answer(ctx context.Context, request string) error {
+	if !t.byMail {
+		file, err := t.citizen.upload(ctx, t.path("/attachments"), "reply", "orario.pdf", "application/pdf", smallPDF("Arrivo alle 9:10"))
+		if err != nil {
+			return err
+		}
+		return t.citizen.post(ctx, t.path("/replies"), map[string]any{"request": request, "text": "Sono arrivato alle 9:10.", "attachments": []string{file}}, nil)
+	}
+	asked, err := t.received(ctx, "integration-request")
+	if err != nil {
+		return err
+	}
+	t.address = asked.To[0]
+	return t.write(ctx, asked.To[0], asked.From, "Re: "+asked.Subject, "Sono arrivato alle 9:10.", asked.MessageID)
+}
+
+// received waits until a letter of a kind has been delivered, and returns it.
+func (t *told) received(ctx context.Context, kind string) (mail, error) {
+	v, err := t.until(ctx, "letter "+kind+" delivered", func(v view) bool {
+		for _, m := range v.Mail {
+			if m.Kind == kind && m.State == "delivered" {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return mail{}, err
+	}
+	mails, err := t.mails(ctx)
+	if err != nil {
+		return mail{}, err
+	}
+	for _, m := range v.Mail {
+		for _, seen := range mails {
+			if m.Kind == kind && bare(seen.MessageID) == bare(m.MessageID) {
+				return seen, nil
+			}
+		}
+	}
+	return mail{}, fmt.Errorf("letter %s was never at the provider", kind)
+}
+
+func bare(id string) string { return strings.Trim(id, "<> ") }
+
+// decide uploads the outcome's document and decides.
+func (t *told) decide(ctx context.Context) error {
+	file, err := t.office.upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", smallPDF("Il reclamo è fondato"))
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"outcome": "founded", "text": "Il reclamo è fondato: da oggi i tempi di attesa sono esposti all'ingresso.", "document": file}
+	if err := t.office.post(ctx, t.desk("/decision"), body, nil); err != nil {
+		return err
+	}
+	if err := t.office.post(ctx, t.desk("/decision"), body, nil); status(err) != http.StatusConflict {
+		return fmt.Errorf("a second decision was not refused: %v", err)
+	}
+	v, err := t.until(ctx, "outcome numbered", func(v view) bool {
+		for _, d := range v.Documents {
+			if d.Kind == "outcome" && d.Protocol != nil {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	t.say("decisa: %s, atto in uscita registrato", v.Outcome.Kind)
+	return nil
+}
+
+var tokenShape = regexp.MustCompile(`/valuta/\?t=3?D?([A-Za-z0-9_-]{22})`)
+
+// rate takes the token from the outcome message, or from the desk of who receives no mail, and rates once.
+func (t *told) rate(ctx context.Context) error {
+	token := ""
+	if t.domicile["domicile"] == "portal" {
+		v, err := t.look(ctx)
+		if err != nil {
+			return err
+		}
+		token = v.Survey.Token
+	} else {
+		outcome, err := t.received(ctx, "outcome")
+		if err != nil {
+			return err
+		}
+		if _, err := t.until(ctx, "outcome effective", func(v view) bool { return v.Outcome.DeliveredAt != nil }); err != nil {
+			return err
+		}
+		t.say("esito consegnato per PEC a %s", outcome.To[0])
+		text, err := t.original(ctx, outcome.ID)
+		if err != nil {
+			return err
+		}
+		found := tokenShape.FindStringSubmatch(strings.ReplaceAll(text, "=\r\n", ""))
+		if found == nil {
+			return fmt.Errorf("the outcome message holds no survey link")
+		}
+		token = found[1]
+	}
+	t.rating = 5
+	rating := map[string]any{"rating": 5, "reasons": []string{"Le indicazioni erano chiare"}, "text": "Risposta rapida."}
+	anyone := &browser{client: &http.Client{Transport: shared, Timeout: 30 * time.Second}, base: t.citizen.base}
+	if err := anyone.post(ctx, "/api/v1/surveys/"+token, rating, nil); err != nil {
+		return err
+	}
+	if err := anyone.post(ctx, "/api/v1/surveys/"+token, rating, nil); err != nil {
+		return fmt.Errorf("the same rating again: %w", err)
+	}
+	rating["rating"], rating["reasons"] = 1, []string{"Altro"}
+	if err := anyone.post(ctx, "/api/v1/surveys/"+token, rating, nil); status(err) != http.StatusConflict {
+		return fmt.Errorf("a second rating was not refused: %v", err)
+	}
+	t.say("valutata con 5 stelle; una seconda valutazione rifiutata")
+	return nil
+}
+
+// keep lets time pass until every message has arrived, and waits until the case is closed and preserved.
+func (t *told) keep(ctx context.Context) error {
+	if err := t.advance(ctx, 5*time.Minute); err != nil { // an address that a register was still looking for
+		return err
+	}
+	_, err := t.until(ctx, "every message delivered", func(v view) bool {
+		for _, m := range v.Mail {
+			if m.State != "delivered" {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.advance(ctx, 61*time.Minute); err != nil { // the closing is tried again after an hour
+		return err
+	}
+	if _, err := t.until(ctx, "closed", func(v view) bool { return v.State == "closed" || v.State == "preserved" }); err != nil {
+		return err
+	}
+	if err := t.advance(ctx, 6*time.Minute); err != nil { // the provider may take its time: it is asked again after five minutes
+		return err
+	}
+	_, err = t.until(ctx, "preserved", func(v view) bool { return v.State == "preserved" })
+	if err == nil {
+		t.say("chiusa, pacchetto versato, rapporto di versamento archiviato")
+	}
+	return err
+}
+
+func uuid() string {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw) // never fails
+	raw[6], raw[8] = raw[6]&0x0f|0x40, raw[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
+}
+
+// smallPDF is a one-page PDF with a line of text.
+func smallPDF(text string) []byte {
+	stream := "BT /F1 16 Tf 72 760 Td (" + strings.NewReplacer("(", "", ")", "", "\\", "", "è", "e'").Replace(text) + ") Tj ET"
+	objects := []string{
+		"<< /Type /Catalog /Pages 2 0 R >>",
+		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(stream), stream),
+		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+	}
+	var out strings.Builder
+	out.WriteString("%PDF-1.4\n")
+	var places []int
+	for n, o := range objects {
+		places = append(places, out.Len())
+		fmt.Fprintf(&out, "%d 0 obj\n%s\nendobj\n", n+1, o)
+	}
+	table := out.Len()
+	fmt.Fprintf(&out, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	for _, place := range places {
+		fmt.Fprintf(&out, "%010d 00000 n \n", place)
+	}
+	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, table)
+	return []byte(out.String())
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// demo is the whole story.
+type demo struct {
+	*cloud
+	verifier string
+	cases    []*told
+	days     []string // the days that were sealed
+}
+
+// Tax codes of the personas who work for the chambers (the identity provider's list).
+const (
+	anna  = "CLMNNA74P48F205H"
+	paolo = "GRCPLA82E17A794J"
+)
+
+// tell drives three complaints, at three chambers, by three kinds of applicant.
+func (d *demo) tell(ctx context.Context) error {
+	keys, err := d.keys()
+	if err != nil {
+		return err
+	}
+	d.cases = []*told{
+		{chamber: "milano", persona: "giulia", provider: "spid", company: "09900000010", officerID: anna,
+			domicile: map[string]any{"domicile": "registered"}},
+		{chamber: "bergamo", persona: "luca", provider: "cie", officerID: paolo, byMail: true,
+			domicile: map[string]any{"domicile": "elected", "pec": "luca.marini@pec.example.it"}},
+		{chamber: "sondrio", persona: "sofia", provider: "spid", officerID: anna,
+			domicile: map[string]any{"domicile": "portal"}},
+	}
+	fmt.Println("Reclami: tre Camere, tre persone, dal login alla conservazione")
+	for _, t := range d.cases {
+		t.cloud = d.cloud
+		t.citizen = openBrowser(d.cloud, t.chamber)
+		t.office = openOffice(d.cloud, keys[t.chamber], t.officerID)
+	}
+	for _, part := range []func(*told) error{
+		func(t *told) error { return t.file(ctx) },
+		func(t *told) error { return t.work(ctx) },
+		func(t *told) error { return t.rate(ctx) },
+		func(t *told) error { return t.keep(ctx) },
+	} {
+		for _, t := range d.cases {
+			if err := part(t); err != nil {
+				return fmt.Errorf("%s: %w", t.chamber, err)
+			}
+		}
+	}
+	return d.seal(ctx)
+}
+
+// seal moves the clock past the next working day's close and waits until every chamber's day is sealed.
+func (d *demo) seal(ctx context.Context) error {
+	now, err := d.now(ctx)
+	if err != nil {
+		return err
+	}
+	day := now.In(rome()).Format(time.DateOnly)
+	for range 6 { // a weekend and holidays lie between at most
+		if err := d.advance(ctx, 24*time.Hour); err != nil {
+			return err
+		}
+		if err := d.fire(ctx, "Daily"); err != nil {
+			return err
+		}
+		if sealed, err := d.sealed(ctx, day); err != nil || sealed {
+			break
+		}
+	}
+	err = d.eventually(ctx, "the day's seals", func() (bool, error) { return d.sealed(ctx, day) })
+	if err == nil {
+		d.days = append(d.days, day)
+		fmt.Printf("  registro del %s chiuso e sigillato per le tre Camere\n", day)
+	}
+	return err
+}
+
+func (d *demo) sealed(ctx context.Context, day string) (bool, error) {
+	for _, t := range d.cases {
+		var seal struct{ State string }
+		if err := t.office.get(ctx, "/chamber/v1/seals/"+day, &seal); err != nil {
+			return false, err
+		}
+		if seal.State != "sealed" {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func rome() *time.Location {
+	location, err := time.LoadLocation("Europe/Rome")
+	if err != nil {
+		panic(err) // embedded
+	}
+	return location
+}

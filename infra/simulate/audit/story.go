@@ -1,0 +1,144 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"sportello/infra/simulate/store"
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/survey"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/correspondence"
+)
+
+// single are the events that a case can live only once.
+var single = map[application.Event]bool{
+	application.Submitted: true, application.WasRegistered: true, application.WasDecided: true, application.WasWithdrawn: true,
+	application.WasClosed: true, application.WasPreserved: true, application.ReceiptIssued: true, application.WasRated: true,
+	application.TermExpired: true, application.OutcomeDelivered: true, application.IntegrationRequested: true,
+}
+
+// line looks at a line of a timeline: written once, one for each event.
+func (a *Auditor) line(id, sk string, c store.Applied) {
+	if c.Before.Exists() {
+		a.Report(Once, "a line of the story of %s was changed or removed", id)
+		return
+	}
+	l := parse[application.Line](c.After)
+	parts := strings.SplitN(sk, "#", 3)
+	mark := id + " " + string(l.Event)
+	if !single[l.Event] {
+		mark += " " + parts[2]
+	}
+	if a.told[mark] {
+		a.Report(Once, "the story of %s tells %q twice", id, l.Event)
+	}
+	a.told[mark] = true
+}
+
+// mail holds the messages to what the provider took: one transmission for each, or two with the doubt recorded.
+func (a *Auditor) mail() {
+	taken := maps.Clone(a.Transmissions())
+	letters := map[string]int{}
+	for _, item := range rows(a.Applications, "APP#") {
+		if !strings.HasPrefix(item.SK, layout.MailPrefix) {
+			continue
+		}
+		m := parse[correspondence.Mail](item)
+		n := taken[m.MessageID]
+		delete(taken, m.MessageID)
+		if n > 2 || n == 2 && !m.Doubt {
+			a.Report(Once, "message %s was sent %d times, doubt recorded: %v", m.ID, n, m.Doubt)
+		}
+		if m.Kind != correspondence.Communication {
+			letters[m.Application+" "+m.Kind]++
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(taken)) {
+		a.Report(Once, "message %s was sent, and no row knows it", id)
+	}
+	for _, letter := range slices.Sorted(maps.Keys(letters)) {
+		if n := letters[letter]; n > 1 {
+			a.Report(Once, "%d letters for %s", n, letter)
+		}
+	}
+}
+
+// ratings counts anew.
+func (a *Auditor) ratings() {
+	want := map[string]survey.Aggregate{}
+	for _, item := range rows(a.Applications, "APP#") {
+		if item.SK != "RATING" {
+			continue
+		}
+		meta := parse[application.Application](a.Applications.Peek(layout.Meta(strings.TrimPrefix(item.PK, "APP#"))))
+		key := meta.Chamber + " " + meta.Service
+		want[key] = want[key].Add(parse[survey.Rating](item))
+	}
+	for _, item := range rows(a.Applications, "STAT#") {
+		key := strings.TrimPrefix(item.PK, "STAT#") + " " + item.SK
+		if got := parse[survey.Aggregate](item); got != want[key] {
+			a.Report(Once, "%d ratings were given to %s, %d are counted", want[key].Count, key, got.Count)
+		}
+		delete(want, key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		a.Report(Once, "the ratings of %s are not counted", key)
+	}
+}
+
+// terms computes every legal clock anew, from the story.
+func (a *Auditor) terms() {
+	lines := map[string][]application.Line{}
+	requests := map[string]application.Request{}
+	for _, item := range rows(a.Applications, "APP#") {
+		id := strings.TrimPrefix(item.PK, "APP#")
+		switch {
+		case strings.HasPrefix(item.SK, layout.TimelinePrefix):
+			lines[id] = append(lines[id], parse[application.Line](item))
+		case strings.HasPrefix(item.SK, layout.RequestPrefix):
+			requests[id] = parse[application.Request](item)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.cases)) {
+		meta := parse[application.Application](a.Applications.Peek(layout.Meta(id)))
+		a.term(meta, lines[id], requests[id])
+	}
+}
+
+func (a *Auditor) term(c application.Application, story []application.Line, request application.Request) {
+	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	if err != nil || c.Term == nil {
+		a.Report(Clock, "case %s has no term", c.ID)
+		return
+	}
+	cal := casefile.Calendar(c.Chamber)
+	want := deadline.Clock{Start: deadline.DateOf(a.cases[c.ID].presented), Days: service.TermDays}
+	for _, l := range story {
+		switch l.Event {
+		case application.IntegrationRequested:
+			// How many days were given is in the clock alone: they must lead to the date that the applicant was told.
+			want.Suspended, want.Limit = deadline.DateOf(l.At), c.Term.Limit
+			want.ReplyBy = cal.Expiry(want.Suspended, want.Limit)
+			if want.ReplyBy.String() != request.Due {
+				a.Report(Clock, "case %s: the applicant was told to answer by %s, the clock says %s", c.ID, request.Due, want.ReplyBy)
+			}
+		case application.IntegrationReceived:
+			want.Resumed = deadline.DateOf(l.At)
+		case application.Submitted:
+			if !l.At.Equal(a.cases[c.ID].presented) {
+				a.Report(Clock, "case %s: the story tells another instant of presentation", c.ID)
+			}
+		}
+	}
+	if *c.Term != want || want.Limit > deadline.MaxSuspension {
+		a.Report(Clock, "case %s: the clock is %+v, the story says %+v", c.ID, *c.Term, want)
+	}
+	if c.TermExpired != nil && c.TermExpired.Before(want.Due(cal).End()) {
+		a.Report(Clock, "case %s: the term was called expired at %s, it ends on %s", c.ID, c.TermExpired, want.Due(cal))
+	}
+}

@@ -1,0 +1,90 @@
+package outside
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"sportello/shared/flow/keeping"
+)
+
+// Keeper is the preservation provider.
+type Keeper struct {
+	Now    func() time.Time
+	Random *rand.Rand
+	Down   bool
+	// Calm is set when the year is over: nothing is refused any more.
+	Calm bool
+
+	packages map[string]*deposit
+	signings int
+}
+
+type deposit struct {
+	digest  [32]byte
+	ready   time.Time
+	refused bool
+}
+
+// NewKeeper returns a provider that holds nothing.
+func NewKeeper() *Keeper { return &Keeper{packages: map[string]*deposit{}} }
+
+// ErrOther is returned for other bytes under an id that is taken: we must never do that.
+var ErrOther = errors.New("outside: another package has that id")
+
+// Deposit takes a package.
+func (k *Keeper) Deposit(id string, zip []byte) error {
+	if k.Down {
+		return ErrDown
+	}
+	digest := sha256.Sum256(zip)
+	if d, there := k.packages[id]; there {
+		if d.digest != digest {
+			return ErrOther
+		}
+		if d.refused && k.Random.Float64() < 0.7 || k.Calm {
+			d.refused = false // what it did not like was put right on its side
+		}
+		return nil
+	}
+	k.packages[id] = &deposit{
+		digest: digest, ready: k.Now().Add(time.Duration(k.Random.Int64N(int64(8 * time.Hour)))),
+		refused: !k.Calm && k.Random.Float64() < 0.08,
+	}
+	return nil
+}
+
+// Receipt tells what became of a package. Every answer is signed anew.
+func (k *Keeper) Receipt(id string) (keeping.Receipt, error) {
+	if k.Down {
+		return keeping.Receipt{}, ErrDown
+	}
+	d, there := k.packages[id]
+	switch {
+	case !there:
+		return keeping.Receipt{State: keeping.Refused, Reason: "pacchetto sconosciuto"}, nil
+	case k.Now().Before(d.ready):
+		return keeping.Receipt{State: keeping.Received}, nil
+	case d.refused:
+		return keeping.Receipt{State: keeping.Refused, Reason: "indice non leggibile"}, nil
+	}
+	k.signings++
+	return keeping.Receipt{State: keeping.Preserved, Signed: fmt.Appendf(nil, "%s %x %d", id, d.digest, k.signings)}, nil
+}
+
+// Verify checks that a receipt is about this very package.
+func (k *Keeper) Verify(receipt []byte, id string, digest [32]byte, _ time.Time) error {
+	if !bytes.HasPrefix(receipt, fmt.Appendf(nil, "%s %x ", id, digest)) {
+		return errors.New("outside: receipt of another package")
+	}
+	return nil
+}
+
+// Holds tells whether the provider has a package.
+func (k *Keeper) Holds(id string) bool {
+	_, there := k.packages[id]
+	return there
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from '@playwright/test';
+import { browserArgs, browserPath } from './browser.mjs';
+
+// The road on a running portal: PORTAL_URL=http://localhost:8080 OUTSIDE_URL=http://localhost:8090 npm run road
+export default defineConfig({
+  testDir: './road',
+  outputDir: './results',
+  workers: 1,
+  forbidOnly: true,
+  retries: 0,
+  timeout: 300_000,
+  expect: { timeout: 30_000 },
+  reporter: [['list'], ['./counts.ts']],
+  use: {
+    locale: 'it-IT',
+    timezoneId: 'Europe/Rome',
+    viewport: { width: 1280, height: 900 },
+    screenshot: 'only-on-failure',
+    launchOptions: { executablePath: await browserPath(), args: browserArgs },
+  },
+});

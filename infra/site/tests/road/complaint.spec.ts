@@ -1,0 +1,187 @@
+// The whole way of a complaint through the real portal and the outside world's pages, as people walk it: the citizen
+// on the site, the officer on the chamber's own case system, the mail in the company's certified mailbox.
+import { expect, test as base, type Page } from '@playwright/test';
+import { inspect, pdf } from '../support.ts';
+
+const portal = address('PORTAL_URL');
+const outside = address('OUTSIDE_URL');
+const chamber = 'milano';
+const site = `${portal.protocol}//${chamber}.${portal.host}`;
+const PERSON = 'Giulia Rinaldi';
+const COMPANY = /Officine Rinaldi/i;
+const MAILBOX = 'officine.rinaldi@pec.example.it';
+
+function address(name: string): URL {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: the road needs a running portal (see README)`);
+  return new URL(value);
+}
+
+/** The guard of the page tests, for the addresses of a portal: a clean console, and no host but this machine's. */
+const test = base.extend({
+  page: async ({ page }, use) => {
+    const errors: string[] = [];
+    const strangers: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && errors.push(`${page.url()}: ${message.text()}`));
+    page.on('pageerror', (error) => errors.push(error.message));
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      const own = url.protocol === 'data:' || url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '127.0.0.1';
+      if (!own && url.hostname !== portal.hostname && !url.hostname.endsWith(`.${portal.hostname}`)) strangers.push(request.url());
+    });
+    await use(page);
+    expect(errors, 'the console is clean').toEqual([]);
+    expect(strangers, 'no other host').toEqual([]);
+  },
+});
+
+test('a complaint from the need to the rating', async ({ page, context }) => {
+  await chooseService(page);
+  await signIn(page);
+  await page.locator('label', { hasText: COMPANY }).first().click();
+  await inspect(page, 'profile');
+  await page.getByRole('button', { name: 'Inizia la compilazione' }).click();
+  await fillIn(page);
+  const id = new URL(page.url()).searchParams.get('id')!;
+  await page.getByRole('button', { name: 'Presenta la pratica' }).click();
+  await expect(page.getByText('La pratica è stata presentata')).toBeVisible();
+  const receipt = page.locator('.sv-receipt');
+  await expect(receipt).toContainText('Titolare del potere sostitutivo');
+  await expect(receipt).toContainText(/\d{7}\/\d{4}/, { timeout: 90_000 });
+  await expect(page.getByRole('link', { name: 'Ricevuta in PDF' })).toBeVisible({ timeout: 90_000 });
+  await downloads(page, 'Ricevuta in PDF');
+  await inspect(page, 'receipt');
+
+  const desk = await context.newPage();
+  await takeCharge(desk, id);
+  await askForMore(desk, id);
+  await answer(page, id);
+  await decide(desk, id);
+
+  await reloadUntil(page, `${site}/pratica/?id=${id}`, () => page.getByRole('heading', { name: /^Esito: Reclamo fondato/ }).isVisible());
+  await inspect(page, 'outcome');
+  await downloads(page, /^Scarica /);
+  await rate(page, await ratingLink(desk));
+  await page.goto(`${site}/area-personale/`);
+  await expect(page.getByRole('link', { name: /Reclami e segnalazioni, protocollo \d{7}/ }).first()).toBeVisible();
+  await page.getByRole('button', { name: 'Esci' }).click();
+  await page.waitForURL(`${site}/`);
+});
+
+async function chooseService(page: Page): Promise<void> {
+  await page.goto(portal.href);
+  await page.getByRole('link', { name: 'Milano Monza Brianza Lodi' }).click();
+  await page.waitForURL(`${site}/`);
+  await page.getByLabel('Cerca un servizio').fill('nessuno mi risponde');
+  await page.getByRole('link', { name: 'Reclami e segnalazioni' }).click();
+  await inspect(page, 'service');
+  await page.getByRole('link', { name: 'Presenta il reclamo' }).first().click();
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'Entra con SPID' }).click();
+  await page.waitForURL(`${outside.origin}/spid/**`);
+  await page.locator('label', { hasText: PERSON }).click();
+  await page.getByRole('button', { name: 'Entra' }).click();
+  await page.waitForURL(`${site}/profilo/**`);
+}
+
+async function fillIn(page: Page): Promise<void> {
+  await page.getByLabel('Servizio a cui si riferisce').selectOption('registro-imprese');
+  await page.getByLabel('Quando è successo').fill('2026-01-15');
+  await page.getByLabel('Che cosa è successo').fill('Da due mesi aspetto una risposta alla pratica di variazione: allo sportello nessuno sa dire nulla.');
+  await expect(page.locator('[data-state="saved"]')).toBeVisible();
+  await page.reload(); // the draft is on the server
+  await page.getByRole('heading', { name: 'I fatti' }).or(page.getByRole('heading', { name: 'La richiesta e le prove' })).waitFor();
+  if (await page.getByRole('heading', { name: 'I fatti' }).isVisible()) await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByLabel('Che cosa chiedi').fill('Chiedo lo stato della pratica e una risposta scritta.');
+  await page.locator('#campo-evidence').setInputFiles([pdf('ricevuta-sportello.pdf'), pdf('sollecito.pdf', 200_000)]);
+  await expect(page.getByRole('button', { name: 'Rimuovi ricevuta-sportello.pdf' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Rimuovi sollecito.pdf' })).toBeVisible();
+  await inspect(page, 'attachments');
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.locator('label', { hasText: 'Al domicilio digitale' }).click();
+  await page.locator('label', { hasText: 'Ho letto' }).click();
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByRole('heading', { name: 'Riepilogo' }).waitFor();
+  await inspect(page, 'summary');
+}
+
+const deskUrl = (id: string) => `${outside.origin}/gestionale/${chamber}/${id}`;
+
+async function takeCharge(desk: Page, id: string): Promise<void> {
+  await desk.goto(deskUrl(id));
+  await desk.getByRole('button', { name: 'Prendi in carico' }).click();
+  await expect(desk.getByText('Pratica presa in carico')).toBeVisible();
+}
+
+async function askForMore(desk: Page, id: string): Promise<void> {
+  await desk.goto(deskUrl(id));
+  await desk.getByLabel('Che cosa manca').fill('Serve una copia della ricevuta consegnata allo sportello.');
+  await desk.getByRole('button', { name: 'Chiedi' }).click();
+  await expect(desk.getByText('Integrazione richiesta')).toBeVisible();
+}
+
+async function answer(page: Page, id: string): Promise<void> {
+  await page.goto(`${site}/pratica/?id=${id}`);
+  await expect(page.getByRole('heading', { name: "L'ufficio ti chiede un'integrazione" })).toBeVisible();
+  await inspect(page, 'integration asked');
+  await page.getByLabel('La tua risposta').fill('Ecco la ricevuta richiesta.');
+  await page.locator('#campo-integration').setInputFiles([pdf('copia-ricevuta.pdf')]);
+  await expect(page.getByRole('button', { name: 'Rimuovi copia-ricevuta.pdf' })).toBeVisible();
+  await page.getByRole('button', { name: 'Invia la risposta' }).click();
+  await expect(page.getByRole('heading', { name: "L'ufficio ti chiede un'integrazione" })).toBeHidden();
+  await page.getByLabel('Scrivi un messaggio').fill('Grazie, resto a disposizione.');
+  await page.getByRole('button', { name: 'Invia il messaggio' }).click();
+  await expect(page.locator('.sv-message-mine')).toContainText('resto a disposizione');
+}
+
+async function decide(desk: Page, id: string): Promise<void> {
+  await desk.goto(deskUrl(id));
+  await desk.getByLabel('Esito').selectOption('founded');
+  await desk.getByLabel('Motivazione').fill('Il reclamo è fondato: la pratica è stata lavorata in ritardo.');
+  await desk.getByRole('button', { name: 'Decidi' }).click();
+  await expect(desk.getByText('Pratica decisa')).toBeVisible();
+}
+
+/** The token travels only in the outcome's certified message. */
+async function ratingLink(desk: Page): Promise<string> {
+  const link = /https?:\/\/\S+\/valuta\/\?t=[\w.~-]+/;
+  let found = '';
+  await expect(async () => {
+    await desk.goto(`${outside.origin}/caselle/${MAILBOX}`);
+    const mails = await desk.locator('tbody a').evaluateAll((links) => links.slice(0, 5).map((each) => (each as HTMLAnchorElement).href));
+    for (const mail of mails) {
+      await desk.goto(mail);
+      found = link.exec(await desk.locator('main').innerText())?.[0] ?? '';
+      if (found) return;
+    }
+    throw new Error('the outcome has not arrived yet');
+  }).toPass({ timeout: 120_000, intervals: [2_000] });
+  return found;
+}
+
+async function rate(page: Page, link: string): Promise<void> {
+  await page.goto(link);
+  await page.locator('[data-element="feedback-rate-5"]').click();
+  await page.getByText('Le indicazioni erano chiare').click();
+  await inspect(page, 'rating');
+  await page.getByRole('button', { name: 'Invia la valutazione' }).click();
+  await expect(page.locator('[data-element="feedback-thanks"]')).toBeVisible();
+  await page.reload();
+  await expect(page.getByText('già stato valutato')).toBeVisible();
+}
+
+async function reloadUntil(page: Page, url: string, ready: () => Promise<boolean>): Promise<void> {
+  await expect(async () => {
+    await page.goto(url);
+    await page.locator('.sv-case-head').waitFor();
+    expect(await ready()).toBe(true);
+  }).toPass({ timeout: 90_000, intervals: [2_000] });
+}
+
+async function downloads(page: Page, name: string | RegExp): Promise<void> {
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name }).first().click();
+  expect(await (await download).failure()).toBeNull();
+}

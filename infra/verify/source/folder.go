@@ -1,0 +1,100 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Folder is a copy of the archive's bucket, objects as files.
+type Folder struct {
+	root *os.Root
+	path string
+	// versions is where the local cloud's S3 keeps what was replaced or deleted; empty for a copy.
+	versions string
+}
+
+// OpenFolder opens a copy of the archive.
+func OpenFolder(path string) (*Folder, error) { return openFolder(path, "") }
+
+func openFolder(path, versions string) (*Folder, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the archive: %w", err)
+	}
+	return &Folder{root, path, versions}, nil
+}
+
+// scratch is where the local cloud's S3 writes what is still being put.
+const scratch = ".sgwtmp"
+
+// List implements Objects.
+func (f *Folder) List(context.Context) ([]Object, error) {
+	var objects []Object
+	err := fs.WalkDir(f.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path == scratch:
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		objects = append(objects, Object{Key: path, Size: info.Size(), Versions: 1})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the archive: %w", err)
+	}
+	if err := f.replaced(&objects); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Key, b.Key) })
+	return objects, nil
+}
+
+// replaced adds what is known of versions that are no longer the latest. Their names do not tell the key, but that there are any is enough: the
+// archive is write-once.
+func (f *Folder) replaced(objects *[]Object) error {
+	if f.versions == "" {
+		return nil
+	}
+	err := filepath.WalkDir(f.versions, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) || err == nil && entry.IsDir() {
+			return nil
+		}
+		if err == nil {
+			name := strings.TrimPrefix(filepath.ToSlash(strings.TrimPrefix(path, f.versions)), "/")
+			*objects = append(*objects, Object{Key: "(versione precedente) " + name, Versions: 2})
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("listing old versions: %w", err)
+	}
+	return nil
+}
+
+// Get implements Objects.
+func (f *Folder) Get(_ context.Context, key string) ([]byte, error) {
+	body, err := f.root.ReadFile(filepath.FromSlash(key))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading an object of the archive: %w", err)
+	}
+	return body, nil
+}
+
+var _ Objects = (*Folder)(nil)
