@@ -68,11 +68,11 @@ type keeper struct {
 
 var _ keeping.Provider = keeper{}
 
-// Deposit implements keeping.Provider. A refusal is told by Receipt, with its reason.
+// Deposit implements keeping.Provider.
 func (k keeper) Deposit(ctx context.Context, id string, zip []byte) error {
 	err := k.client.Deposit(ctx, id, zip)
 	if errors.Is(err, provider.ErrRefused) {
-		return nil
+		return fmt.Errorf("%w: %w", keeping.ErrRefused, err)
 	}
 	return err
 }
@@ -82,9 +82,6 @@ func (k keeper) Receipt(ctx context.Context, id string) (keeping.Receipt, error)
 	r, err := k.client.Receipt(ctx, id)
 	if err != nil {
 		return keeping.Receipt{}, err
-	}
-	if r.State == provider.Unknown {
-		return keeping.Receipt{State: keeping.Received}, nil // the deposit was lost: the next attempt hands the package over again
 	}
 	return keeping.Receipt{State: keeping.State(r.State), Signed: r.P7M, Reason: r.Reason}, nil
 }

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -245,5 +244,3 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return shared.RoundTrip(r)
 }
-
-func escape(s string) string { return url.QueryEscape(s) }

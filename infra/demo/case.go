@@ -393,10 +393,14 @@ func (t *told) keep(ctx context.Context) error {
 	if _, err := t.until(ctx, "closed", func(v view) bool { return v.State == "closed" || v.State == "preserved" }); err != nil {
 		return err
 	}
-	if err := t.advance(ctx, 6*time.Minute); err != nil { // the provider may take its time: it is asked again after five minutes
-		return err
-	}
-	_, err = t.until(ctx, "preserved", func(v view) bool { return v.State == "preserved" })
+	// The provider may take its time: it is asked again every five minutes.
+	asked := 0
+	_, err = t.until(ctx, "preserved", func(v view) bool {
+		if asked++; asked%8 == 0 && v.State == "closed" {
+			err = t.advance(ctx, 6*time.Minute)
+		}
+		return v.State == "preserved" || err != nil
+	})
 	if err == nil {
 		t.say("chiusa, pacchetto versato, rapporto di versamento archiviato")
 	}

@@ -155,6 +155,9 @@ func (e *Emulators) await(ctx context.Context, name string, port int, path strin
 	}
 }
 
+// Processes are the programs that were started.
+func (e *Emulators) Processes() []*process.Process { return e.processes }
+
 // Stop ends all emulators and returns when they are gone.
 func (e *Emulators) Stop(ctx context.Context) {
 	e.mu.Lock()
@@ -241,6 +244,15 @@ func (e *Emulators) gateway() (process.Config, error) {
 func needsSidecar(objects, metadata string) (bool, error) {
 	if _, err := os.Stat(metadata); err == nil {
 		return true, nil
+	}
+	buckets, err := filepath.Glob(filepath.Join(objects, "[a-z0-9]*"))
+	if err != nil {
+		return false, err
+	}
+	for _, b := range buckets {
+		if !hasBucketAttributes(b) {
+			return false, fmt.Errorf("%s has lost its extended attributes: a data folder is copied with cp -a, or cp --preserve=xattr", b)
+		}
 	}
 	if hasAttributes(objects) {
 		return false, nil

@@ -59,14 +59,14 @@ func start(t *testing.T) emulator.Clients {
 	t.Helper()
 	modules := filepath.Join(root, "infra", "local", "npm")
 	if _, err := os.Stat(filepath.Join(modules, "node_modules", "fauxqs")); err != nil {
-		t.Skip("the emulators are not installed: npm ci in infra/local/npm")
+		absent(t, "the emulators are not installed: npm ci in infra/local/npm")
 	}
 	gateway, err := filepath.Abs(filepath.Join(root, ".local", "bin", "versitygw"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(gateway); err != nil {
-		t.Skip("versitygw is not built: local build, or make emulators")
+		absent(t, "versitygw is not built: local build, or make emulators")
 	}
 	shared.once.Do(func() {
 		shared.dir, shared.err = os.MkdirTemp("", "emulators-")
@@ -538,6 +538,25 @@ func waitFor(t *testing.T, done func() bool) {
 	t.Fatal("it never happened")
 }
 
+// TestLostAttributes copies the objects as cp -r does.
+func TestLostAttributes(t *testing.T) {
+	start(t)
+	if _, err := os.Stat(filepath.Join(shared.dir, "s3-metadata")); err == nil {
+		t.Skip("this file system has no extended attributes")
+	}
+	c := shared.config
+	c.Data = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(c.Data, "s3", "archive"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := emulator.Start(t.Context(), c); err == nil || !strings.Contains(err.Error(), "extended attributes") {
+		if e != nil {
+			e.Stop(t.Context())
+		}
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestStartsAgainWithItsData(t *testing.T) {
 	clients := start(t)
 	ctx := t.Context()
@@ -563,4 +582,14 @@ func TestStartsAgainWithItsData(t *testing.T) {
 	if _, err := clients.S3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String("documents"), Key: aws.String("kept")}); err != nil {
 		t.Errorf("the object is gone: %v", err)
 	}
+}
+
+// absent skips a test for want of an emulator, or fails it where they are
+// required.
+func absent(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("EMULATORS") == "required" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	// testdata/echo needs it, and go mod tidy does not look there.
+	_ "github.com/aws/aws-lambda-go/lambda"
+
 	"sportello/infra/local/runtime"
 )
 

@@ -35,7 +35,15 @@ func (s *Supervisor) control() http.Handler {
 	handle("POST /faults", s.addFault)
 	handle("GET /faults", func(*http.Request) (any, error) { return map[string]any{"items": s.faults.List()}, nil })
 	handle("DELETE /faults", func(*http.Request) (any, error) { s.faults.Clear(); return map[string]any{}, nil })
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A page that someone reads meanwhile must not move our clock: browsers
+		// say where a request comes from, tests and the demo do not.
+		if r.Header.Get("Origin") != "" {
+			answer(w, nil, mistake{http.StatusForbidden, errors.New("not from a browser")})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // mistake is an error of the caller.
@@ -74,7 +82,11 @@ func (s *Supervisor) status(*http.Request) (any, error) {
 	for _, f := range s.cloud.Functions {
 		functions = append(functions, s.pools[f.ID].Status())
 	}
-	return map[string]any{"addresses": s.addresses, "functions": functions}, nil
+	programs := map[string]int{"outside": s.outside.process.PID()}
+	for _, p := range s.emulators.Processes() {
+		programs[p.Name] = p.PID()
+	}
+	return map[string]any{"addresses": s.addresses, "functions": functions, "programs": programs}, nil
 }
 
 func (s *Supervisor) readClock(*http.Request) (any, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"syscall"
 )
 
 // Ports are the loopback ports of everything that listens.
@@ -54,16 +55,24 @@ func (p *Ports) free() error {
 	return nil
 }
 
-// check reports every port that is taken, with the way to move it.
-func (p *Ports) check() error {
+// check reports every port that is taken, with the way to move it. The one of
+// DynamoDB does not matter when another program is DynamoDB.
+func (p *Ports) check(externalDynamoDB bool) error {
 	var problems []error
 	seen := map[int]string{}
 	for _, one := range p.list() {
+		if externalDynamoDB && one.Value == &p.DynamoDB {
+			continue
+		}
 		if other, twice := seen[*one.Value]; twice {
 			problems = append(problems, fmt.Errorf("la porta %d è assegnata due volte: %s e %s", *one.Value, other, one.Title))
 		}
 		seen[*one.Value] = one.Title
 		l, err := net.Listen("tcp", loopback(*one.Value))
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			problems = append(problems, fmt.Errorf("la porta %d (%s) non si può usare: %w; si sposta con --%s o %s", *one.Value, one.Title, err, one.Flag, one.Environment))
+			continue
+		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("la porta %d (%s) è occupata: chiudere il programma che la usa, oppure spostarla con --%s o %s", *one.Value, one.Title, one.Flag, one.Environment))
 			continue

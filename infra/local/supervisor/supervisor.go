@@ -116,7 +116,7 @@ func (s *Supervisor) prepare(out io.Writer) error {
 			return err
 		}
 	}
-	if err := s.config.Ports.check(); err != nil {
+	if err := s.config.Ports.check(s.config.DynamoDBEndpoint != ""); err != nil {
 		return err
 	}
 	s.addresses = s.config.addresses()

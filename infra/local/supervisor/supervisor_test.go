@@ -32,10 +32,10 @@ func repository(t *testing.T) (root, bin string) {
 	}
 	gateway := filepath.Join(here, "..", "..", ".local", "bin", "versitygw")
 	if _, err := os.Stat(filepath.Join(here, "npm", "node_modules", "fauxqs")); err != nil {
-		t.Skip("the emulators are not installed: npm ci in infra/local/npm")
+		absent(t, "the emulators are not installed: npm ci in infra/local/npm")
 	}
 	if _, err := os.Stat(gateway); err != nil {
-		t.Skip("versitygw is not built: local build, or make emulators")
+		absent(t, "versitygw is not built: local build, or make emulators")
 	}
 	text, err := os.ReadFile("testdata/template.yaml")
 	if err != nil {
@@ -84,6 +84,8 @@ type cloud struct {
 	t    *testing.T
 	at   supervisor.Addresses
 	stop func() error
+	// ended gets what Run returned, once.
+	ended chan error
 }
 
 func start(t *testing.T, c supervisor.Config) *cloud {
@@ -109,7 +111,7 @@ func start(t *testing.T, c supervisor.Config) *cloud {
 				t.Log(log.String())
 			}
 		})
-		return &cloud{t, at, stop}
+		return &cloud{t, at, stop, ended}
 	case err := <-ended:
 		cancel()
 		t.Fatalf("it did not start: %v\n%s", err, log)
@@ -364,6 +366,31 @@ func TestKeeps(t *testing.T) {
 	}
 }
 
+// TestEndsWithWhatItNeeds: without one of its programs the local cloud would
+// only look alive.
+func TestEndsWithWhatItNeeds(t *testing.T) {
+	root, bin := repository(t)
+	for _, program := range []string{"outside", "sqs"} {
+		c := start(t, config(t, root, bin, t.TempDir(), "--free-ports"))
+		pid := c.want("GET", "/status", "")["programs"].(map[string]any)[program].(float64)
+		if status, _ := c.call("POST", c.at.Control+"/clock", `{"advance":"1h"}`, "Origin", "http://page.example"); status != http.StatusForbidden {
+			t.Errorf("a web page moved the clock: %d", status)
+		}
+		if err := syscall.Kill(int(pid), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-c.ended:
+			c.ended <- err
+			if err == nil || !strings.Contains(err.Error(), program) {
+				t.Errorf("%s: it ended with %v", program, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%s: it goes on", program)
+		}
+	}
+}
+
 func TestTemplateErrorsComeFirst(t *testing.T) {
 	root, data := t.TempDir(), t.TempDir()
 	text := "Resources:\n  Stream:\n    Type: AWS::Kinesis::Stream\n"
@@ -395,4 +422,14 @@ func TestPortFlagsAndEnvironment(t *testing.T) {
 	if err := wrong.Flags(flag.NewFlagSet("test", flag.ContinueOnError), func(name string) string { return environment[name] })(); err == nil || !strings.Contains(err.Error(), "PORTAL_PORT") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// absent skips a test for want of an emulator, or fails it where they are
+// required.
+func absent(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("EMULATORS") == "required" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }

@@ -19,6 +19,7 @@ type shadow struct {
 	protocol   *application.Protocol
 	state      application.State
 	chamber    string
+	against    string
 }
 
 // filing is a document that somebody is promised a number for.
@@ -97,7 +98,7 @@ func (a *Auditor) presented(id string, row application.Application, submission [
 	if err := json.Unmarshal(submission, &sub); err != nil {
 		panic("audit: a submission cannot be read: " + err.Error())
 	}
-	s := &shadow{submission: bytes.Clone(submission), presented: sub.PresentedAt, chamber: row.Chamber}
+	s := &shadow{submission: bytes.Clone(submission), presented: sub.PresentedAt, chamber: row.Chamber, against: row.Against}
 	a.cases[id] = s
 	if late := a.Now().Sub(sub.PresentedAt); late < 0 || late > 5*time.Minute {
 		a.Report(Clock, "case %s was committed %s after its instant of presentation", id, late)
@@ -168,4 +169,20 @@ func (a *Auditor) owes(key table.Key, c store.Applied) {
 		day := o.Chamber + " " + f.Entry.PresentationDate
 		a.byDay[day] = append(a.byDay[day], o.Event)
 	}
+}
+
+// State is the state of a case that was presented, "" of one that was not.
+func (a *Auditor) State(id string) application.State {
+	if s, ok := a.cases[id]; ok {
+		return s.state
+	}
+	return ""
+}
+
+// Against is whom a case complains of.
+func (a *Auditor) Against(id string) string {
+	if s, ok := a.cases[id]; ok {
+		return s.against
+	}
+	return ""
 }

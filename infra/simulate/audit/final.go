@@ -141,3 +141,25 @@ func (a *Auditor) Presented(id string) (time.Time, bool) {
 	}
 	return s.presented, true
 }
+
+// Preserved lists the cases that came to their end.
+func (a *Auditor) Preserved() []string {
+	var list []string
+	for _, id := range slices.Sorted(maps.Keys(a.cases)) {
+		if a.cases[id].state == application.Preserved {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// Open lists the cases of a chamber that the office has still to decide.
+func (a *Auditor) Open(chamber string) []string {
+	var list []string
+	for _, id := range slices.Sorted(maps.Keys(a.cases)) {
+		if s := a.cases[id]; s.chamber == chamber && s.state.Open() {
+			list = append(list, id)
+		}
+	}
+	return list
+}

@@ -275,6 +275,14 @@ func (a *Auditor) pendingOn(key string, s register.Seal, day string) {
 	}
 }
 
+// Last is the last number of a chamber's register of a year.
+func (a *Auditor) Last(chamber string, year int) uint64 {
+	if b, ok := a.books[layout.Book(chamber, year)]; ok {
+		return b.number
+	}
+	return 0
+}
+
 // archived compares a book with its archived blocks. whole says that nothing may be missing at the end.
 func (a *Auditor) archived(name string, whole bool) {
 	b := a.books[name]

@@ -16,7 +16,7 @@ type Keeper struct {
 	Now    func() time.Time
 	Random *rand.Rand
 	Down   bool
-	// Calm is set when the year is over: nothing is refused any more.
+	// Calm is set when the year is over: nothing more is refused.
 	Calm bool
 
 	packages map[string]*deposit
@@ -26,7 +26,7 @@ type Keeper struct {
 type deposit struct {
 	digest  [32]byte
 	ready   time.Time
-	refused bool
+	refused time.Time // until then: what it did not like is put right on its side
 }
 
 // NewKeeper returns a provider that holds nothing.
@@ -45,15 +45,16 @@ func (k *Keeper) Deposit(id string, zip []byte) error {
 		if d.digest != digest {
 			return ErrOther
 		}
-		if d.refused && k.Random.Float64() < 0.7 || k.Calm {
-			d.refused = false // what it did not like was put right on its side
-		}
 		return nil
 	}
-	k.packages[id] = &deposit{
-		digest: digest, ready: k.Now().Add(time.Duration(k.Random.Int64N(int64(8 * time.Hour)))),
-		refused: !k.Calm && k.Random.Float64() < 0.08,
+	if !k.Calm && k.Random.Float64() < 0.05 {
+		return keeping.ErrRefused
 	}
+	d := &deposit{digest: digest, ready: k.Now().Add(time.Duration(k.Random.Int64N(int64(8 * time.Hour))))}
+	if !k.Calm && k.Random.Float64() < 0.06 {
+		d.refused = k.Now().Add(time.Duration(k.Random.Int64N(int64(9 * 24 * time.Hour))))
+	}
+	k.packages[id] = d
 	return nil
 }
 
@@ -65,10 +66,10 @@ func (k *Keeper) Receipt(id string) (keeping.Receipt, error) {
 	d, there := k.packages[id]
 	switch {
 	case !there:
-		return keeping.Receipt{State: keeping.Refused, Reason: "pacchetto sconosciuto"}, nil
+		return keeping.Receipt{State: keeping.Unknown}, nil
 	case k.Now().Before(d.ready):
 		return keeping.Receipt{State: keeping.Received}, nil
-	case d.refused:
+	case k.Now().Before(d.refused):
 		return keeping.Receipt{State: keeping.Refused, Reason: "indice non leggibile"}, nil
 	}
 	k.signings++

@@ -17,8 +17,14 @@ import (
 	"sportello/shared/flow/notify"
 )
 
-// ErrDown is what a partner that is out of service answers.
-var ErrDown = errors.New("outside: out of service")
+var (
+	// ErrDown is what a partner that is out of service answers.
+	ErrDown = errors.New("outside: out of service")
+	// ErrTemporary is what the mail provider answers to a message that it does not take yet.
+	ErrTemporary = errors.New("outside: 451, try again")
+	// ErrUnreadable is returned for what is no message.
+	ErrUnreadable = errors.New("outside: unreadable")
+)
 
 // Mail is the certified mail provider of all chambers.
 type Mail struct {
@@ -84,7 +90,7 @@ func (m *Mail) Send(chamber, to string, raw []byte) error {
 	case h == "rifiuta":
 		return fmt.Errorf("%w: 550", notify.ErrRefused)
 	case h == "temporaneo" && m.attempts[message.MessageID] <= 2:
-		return errors.New("outside: 451, try again")
+		return ErrTemporary
 	}
 	m.Transmissions[message.MessageID]++
 	m.answer(chamber, to, h, message)
@@ -236,7 +242,7 @@ func (m *Mail) HasReceipt(chamber, messageID string) (bool, error) {
 func (m *Mail) Read(raw []byte, at time.Time) (inbox.Message, error) {
 	var message inbox.Message
 	if err := json.Unmarshal(raw, &message); err != nil {
-		return message, errors.New("outside: unreadable")
+		return message, ErrUnreadable
 	}
 	if message.Class != pec.ClassCertified && message.Class != pec.ClassReceipt {
 		message.At = at

@@ -1,7 +1,7 @@
 import { defineConfig } from '@playwright/test';
 import { browserArgs, browserPath } from './browser.mjs';
 
-// The road on a running portal: PORTAL_URL=http://localhost:8080 OUTSIDE_URL=http://localhost:8090 npm run road
+// The road through the real local cloud; see tests/road/portal.ts for which.
 export default defineConfig({
   testDir: './road',
   outputDir: './results',

@@ -125,7 +125,9 @@ function create(world, _, body) {
 }
 
 function list(world, _, __, url) {
-  const rows = [...world.applications.values()].sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+  // One profile at a time; without a profile, the person's own.
+  const wanted = url.searchParams.get('profile') ?? 'p-1';
+  const rows = [...world.applications.values()].filter((application) => application.profile.id === wanted).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
   const start = Number(url.searchParams.get('cursor') ?? 0);
   const items = rows.slice(start, start + 10).map(({ id, chamber, service, profile, state, presentedAt, protocol, updatedAt, createdAt }) => ({ id, chamber, service, profile: { kind: profile.kind, name: profile.name }, state, presentedAt, protocol, updatedAt, createdAt }));
   return { items, ...(start + 10 < rows.length ? { cursor: String(start + 10) } : {}) };
@@ -232,7 +234,7 @@ function rate(world, { token }, body) {
   if (found.rated) throw new Refusal(409, 'Hai già valutato.');
   if (!(body.rating >= 1 && body.rating <= 5)) throw new Refusal(422, 'Voto non valido.');
   found.rated = true;
-  return [201, {}];
+  return [201];
 }
 
 // What the office does, for the tests to ask for: POST /__office/<verb> {application, …}

@@ -69,7 +69,9 @@ func (c *Chain) Block(first uint64, data []byte) ([]Checked, error) {
 // add holds one record to what came before it.
 func (c *Chain) add(r Record, line int) (Checked, error) {
 	label := r.at(line)
-	fault := func(format string, args ...any) (Checked, error) { return Checked{}, finding.New(label, format, args...) }
+	fault := func(format string, args ...any) (Checked, error) {
+		return Checked{}, finding.New(label, format, args...)
+	}
 	switch {
 	case r.Book != c.Name:
 		return fault("è del registro %q, non di %s", r.Book, c.Name)

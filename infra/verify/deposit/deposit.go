@@ -14,6 +14,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"time"
 
 	"sportello/infra/verify/finding"
 )
@@ -25,6 +26,8 @@ const Index = "PIndex.xml"
 type Package struct {
 	// Application is the case, as the case's own metadata name it.
 	Application string
+	// Closed is the instant the case was closed, to the second.
+	Closed time.Time
 	// Names are the names of all files.
 	Names []string
 	Files []File
@@ -127,6 +130,7 @@ type index struct {
 		External []external `xml:"MoreInfo>ExternalMetadata"`
 	} `xml:"PVolume"`
 	Files []indexed `xml:"FileGroup>File"`
+	Time  string    `xml:"Process>TimeReference>TimeInfo"`
 }
 
 type indexed struct {
@@ -169,6 +173,11 @@ func (r *reading) documents(x index) error {
 	if x.XMLName.Space+" "+x.XMLName.Local != sincro+"PIndex" || len(x.Files) == 0 || len(x.Volume.External) != 1 {
 		return finding.New(Index, "non è un indice SInCRO di una pratica")
 	}
+	closed, err := time.Parse(time.RFC3339, x.Time)
+	if err != nil {
+		return finding.New(Index, "non dice quando la pratica è stata chiusa")
+	}
+	r.pack.Closed = closed
 	about := x.Volume.External[0]
 	_, caseText, err := r.held(about.Path, about.Hash)
 	if err != nil {

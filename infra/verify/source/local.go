@@ -44,11 +44,20 @@ func (l *Local) Close() {
 	l.closers = nil
 }
 
-// OpenLocal opens the data folder of the local cloud. While it runs, its own S3 and DynamoDB are asked, at the addresses that its control
-// API at control tells. While it is stopped, objects are read from the folder and tables from a copy, by a DynamoDB emulator of our own;
-// it cannot be started meanwhile.
-func OpenLocal(ctx context.Context, data, control string) (*Local, error) {
-	data, err := filepath.Abs(data)
+// LocalConfig says where the local cloud is.
+type LocalConfig struct {
+	// Data is its data folder.
+	Data string
+	// Control is the address of its control API, which tells the others.
+	Control string
+	// S3 and DynamoDB, if both are set, are their addresses: nothing is asked.
+	S3, DynamoDB string
+}
+
+// OpenLocal opens the data folder of the local cloud. While it runs, its own S3 and DynamoDB are asked. While it is stopped, objects are read
+// from the folder and tables from a copy, by a DynamoDB emulator of our own; it cannot be started meanwhile.
+func OpenLocal(ctx context.Context, c LocalConfig) (*Local, error) {
+	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +74,7 @@ func OpenLocal(ctx context.Context, data, control string) (*Local, error) {
 	if free {
 		err = l.stopped(ctx, data, bucket)
 	} else {
-		err = l.running(ctx, data, bucket, control)
+		err = l.running(ctx, c, data, bucket)
 	}
 	if err != nil {
 		l.Close()
@@ -120,14 +129,17 @@ func (l *Local) tables(ctx context.Context, endpoint string) error {
 
 // ---- running ----
 
-func (l *Local) running(ctx context.Context, data, bucket, control string) error {
+func (l *Local) running(ctx context.Context, c LocalConfig, data, bucket string) error {
 	l.Live = true
-	addresses, err := ask(ctx, control)
-	if err != nil || !same(addresses.Data, data) {
-		return fmt.Errorf("%s è in uso da un cloud locale che non risponde su %s: indicare il suo indirizzo di controllo con --control", data, control)
+	at := addresses{DynamoDB: c.DynamoDB, S3: c.S3, Data: data}
+	if at.S3 == "" || at.DynamoDB == "" {
+		var err error
+		if at, err = ask(ctx, c.Control); err != nil || !same(at.Data, data) {
+			return fmt.Errorf("%s è in uso da un cloud locale che non risponde su %s: indicare il suo indirizzo di controllo con --control", data, c.Control)
+		}
 	}
-	l.Objects = NewBucket(localConfig(), bucket, func(o *s3.Options) { o.BaseEndpoint = &addresses.S3 })
-	return l.tables(ctx, addresses.DynamoDB)
+	l.Objects = NewBucket(localConfig(), bucket, func(o *s3.Options) { o.BaseEndpoint = &at.S3 })
+	return l.tables(ctx, at.DynamoDB)
 }
 
 type addresses struct {

@@ -3,6 +3,7 @@
 package correspondence
 
 import (
+	"strings"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -76,10 +77,17 @@ func Book(c catalogue.Chamber) register.Book {
 	return register.Book{Administration: c.IPA, AOO: c.AOO, Code: c.Register.Code}
 }
 
-// PartyOf is a party of the case as the register names it.
+// PartyOf is a party of the case as the register names it: by name alone if another state identified them (eIDAS), for what names them in our
+// lists is no Italian tax code, and the register's rules would refuse the document.
 func PartyOf(p application.Party) register.Party {
+	if strings.HasPrefix(p.TaxCode, foreign) {
+		return register.Party{Name: p.Name}
+	}
 	return register.Party{Name: p.Name, TaxCode: p.TaxCode}
 }
+
+// foreign is how the key of a person without an Italian tax code begins (identity.Person.Key).
+const foreign = "eidas:"
 
 // Us is the chamber as sender or recipient.
 func Us(c catalogue.Chamber) register.Party {

@@ -102,7 +102,7 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 	owed.Attempts++
 	var changes []table.Change
 	if owed.Attempts >= Attempts && owed.Problem == "" {
-		owed.Problem = string(owed.Kind) + "-" + owed.Event
+		owed.Problem = "overdue-" + string(owed.Kind) + "-" + owed.Event // not the id of what the step itself may report
 		change, ok, err := problems.Open(ctx, d.Table, owed.Chamber, problems.Problem{
 			ID: owed.Problem, Kind: problems.Overdue, At: now, Application: owed.Application,
 			Text: "Un passaggio della pratica (" + string(owed.Kind) + ") non riesce da più tentativi: si continua a riprovare.",

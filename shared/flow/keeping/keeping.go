@@ -24,7 +24,7 @@ import (
 
 // Provider is the preservation provider (conservatore).
 type Provider interface {
-	// Deposit hands a package over. The same package under the same id succeeds again.
+	// Deposit hands a package over. The same package under the same id succeeds again. ErrRefused: never as it is.
 	Deposit(ctx context.Context, id string, zip []byte) error
 	// Receipt asks what became of it.
 	Receipt(ctx context.Context, id string) (Receipt, error)
@@ -44,10 +44,14 @@ type State string
 
 // The states.
 const (
+	Unknown   State = "unknown" // the provider does not have it
 	Received  State = "received"
 	Preserved State = "preserved"
 	Refused   State = "refused"
 )
+
+// ErrRefused is returned by a Provider that will not take the package, whatever the number of tries.
+var ErrRefused = errors.New("keeping: package refused")
 
 // Config is what the step needs; every field is required.
 type Config struct {
@@ -90,12 +94,12 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Provider.Deposit(ctx, c.ID, zip); err != nil {
-		return fmt.Errorf("depositing package: %w", err)
+	receipt, err := d.entrusted(ctx, c.ID, zip)
+	if errors.Is(err, ErrRefused) {
+		return d.refused(ctx, owed, item, "il conservatore non accetta il pacchetto")
 	}
-	receipt, err := d.Provider.Receipt(ctx, c.ID)
 	if err != nil {
-		return fmt.Errorf("asking for the receipt: %w", err)
+		return err
 	}
 	switch receipt.State {
 	case Preserved:
@@ -104,6 +108,25 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 		return d.refused(ctx, owed, item, receipt.Reason)
 	}
 	return d.later(ctx, owed, item)
+}
+
+// entrusted asks the provider about the package, and hands it over if it does not have it.
+func (d *Desk) entrusted(ctx context.Context, id string, zip []byte) (Receipt, error) {
+	receipt, err := d.Provider.Receipt(ctx, id)
+	if err != nil {
+		return receipt, fmt.Errorf("asking for the receipt: %w", err)
+	}
+	if receipt.State != Unknown {
+		return receipt, nil
+	}
+	if err := d.Provider.Deposit(ctx, id, zip); err != nil {
+		return receipt, fmt.Errorf("depositing package: %w", err)
+	}
+	receipt, err = d.Provider.Receipt(ctx, id)
+	if err != nil {
+		return receipt, fmt.Errorf("asking for the receipt: %w", err)
+	}
+	return receipt, nil
 }
 
 func lost(err error) error {

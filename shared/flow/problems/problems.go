@@ -45,13 +45,13 @@ type Problem struct {
 }
 
 // Open is the change that opens a problem. The id comes from the event, so that a redelivery opens the same one; ok is false when it is open
-// already.
+// already. One that was resolved opens again: what went wrong since has no owner.
 func Open(ctx context.Context, t table.Table, chamber string, p Problem) (change table.Change, ok bool, err error) {
-	item, err := table.One(ctx, t, layout.Problem(chamber, p.ID))
-	if err == nil {
+	before, item, err := table.Load[Problem](ctx, t, layout.Problem(chamber, p.ID), schema)
+	switch {
+	case err == nil && before.ResolvedAt == nil:
 		return change, false, nil
-	}
-	if !errors.Is(err, table.ErrNotFound) {
+	case err != nil && !errors.Is(err, table.ErrNotFound):
 		return change, false, err
 	}
 	item, err = item.With(schema, p)

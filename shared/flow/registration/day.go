@@ -104,7 +104,8 @@ func (d *Desk) firstOpen(ctx context.Context, chamber string, year int) (deadlin
 }
 
 // CloseDay seals a day: under the same swap of the head as a registration, with the list of what was entered and of what was
-// presented and still waits. Crash after the commit: a redelivery archives the words that were committed.
+// presented and still waits. Messages may come in any order, and a register is closed day after day: the days before that are still open
+// are sealed first. Crash after a commit: a redelivery archives the words that were committed.
 func (d *Desk) CloseDay(ctx context.Context, key table.Key) error {
 	owed, item, there, err := step.Read(ctx, d.Applications, key)
 	if err != nil || !there || owed.Parked {
@@ -114,22 +115,53 @@ func (d *Desk) CloseDay(ctx context.Context, key table.Key) error {
 	if !ok {
 		return fmt.Errorf("sealing for an unknown chamber %q", owed.Chamber)
 	}
-	var sealed []byte
-	err = step.Retry(ctx, func() (err error) {
-		sealed, err = d.seal(ctx, chamber, owed.Day)
-		return err
-	})
+	days, err := d.through(ctx, chamber.ID, owed.Day)
 	if err != nil {
 		return err
 	}
-	if err := d.Archive.Put(ctx, layout.Seal(chamber.ID, owed.Day), sealed, "application/json"); err != nil {
-		return err
+	for _, day := range days {
+		if err := d.close(ctx, chamber, day); err != nil {
+			return err
+		}
 	}
 	err = d.Applications.Commit(ctx, table.Delete(item))
 	if errors.Is(err, table.ErrConflict) {
 		return nil // another delivery was quicker
 	}
 	return err
+}
+
+// through lists the days that are still open up to a day, itself last even if it is sealed already.
+func (d *Desk) through(ctx context.Context, chamber, day string) ([]string, error) {
+	last, err := deadline.ParseDate(day)
+	if err != nil {
+		return nil, fmt.Errorf("sealing %q: %w", day, err)
+	}
+	if _, err := d.load(ctx, layout.Book(chamber, last.Year)); err != nil {
+		return nil, err
+	}
+	first, ok, err := d.firstOpen(ctx, chamber, last.Year)
+	if err != nil {
+		return nil, err
+	}
+	var days []string
+	for date := first; ok && date.Before(last); date = date.AddDays(1) {
+		days = append(days, date.String())
+	}
+	return append(days, day), nil
+}
+
+// close commits the seal of a day and archives it.
+func (d *Desk) close(ctx context.Context, chamber catalogue.Chamber, day string) error {
+	var sealed []byte
+	err := step.Retry(ctx, func() (err error) {
+		sealed, err = d.seal(ctx, chamber, day)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return d.Archive.Put(ctx, layout.Seal(chamber.ID, day), sealed, "application/json")
 }
 
 // seal commits the seal of a day, or returns the one that was committed.

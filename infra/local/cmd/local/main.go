@@ -58,11 +58,12 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	// Standard output belongs to the READY line when a program reads it.
-	var out io.Writer = os.Stdout
+	out := os.Stdout
 	var ready func(supervisor.Addresses)
 	if c.FreePorts {
 		out, ready = os.Stderr, supervisor.Ready(os.Stdout)
 	}
+	c.Plain = c.Plain || !terminal(out)
 	switch command {
 	case "build":
 		return makeAll(ctx, c, out)
@@ -90,6 +91,11 @@ func makeAll(ctx context.Context, c supervisor.Config, out io.Writer) error {
 			_, _ = fmt.Fprintf(out, "  %-20s %6.1f s\n", phase, took.Seconds())
 		},
 	})
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // version prints this module's dependencies that decide how the cloud behaves.

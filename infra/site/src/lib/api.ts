@@ -56,9 +56,9 @@ export async function call<T>(method: string, path: string, options: Options = {
     throw new Unreachable(`${method} ${path}`);
   }
   if (!response.ok) throw await problemOf(response);
-  if (response.status === 204) return undefined as T;
   try {
-    return (await response.json()) as T;
+    const text = await response.text();
+    return (text === '' ? undefined : JSON.parse(text)) as T; // 204, and a 201 that has nothing to add
   } catch {
     throw new Unreachable(`${method} ${path}: unreadable answer`);
   }

@@ -2,29 +2,27 @@
 import { useState } from 'preact/hooks';
 import { StateBadge } from '../components/Badge.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
-import { get } from '../lib/api.ts';
+import { firstCases, moreCases, newestFirst, type Page } from '../lib/cases.ts';
 import { formatDate, formatDateTime } from '../lib/dates.ts';
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t } from '../lib/i18n.ts';
-import type { ApplicationRow, List } from '../lib/types.ts';
+import type { ApplicationRow } from '../lib/types.ts';
 
 interface Names {
   services: { id: string; title: string }[];
   chambers: { id: string; shortName: string }[];
 }
 
-const readPage = (cursor = '') => get<List<ApplicationRow>>(`/applications${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ''}`);
-
 export function MyCases(names: Names) {
-  const [first, reload] = useLoaded(() => readPage());
+  const [first, reload] = useLoaded(firstCases);
   if (first.state === 'loading') return <Loading />;
   if (first.state === 'failed') return <Failure error={first.error} retry={() => void reload()} />;
   return <Cases first={first.value} names={names} />;
 }
 
-function Cases({ first, names }: { first: List<ApplicationRow>; names: Names }) {
-  const [rows, setRows] = useState(first.items);
-  const [cursor, setCursor] = useState(first.cursor);
+function Cases({ first, names }: { first: Page; names: Names }) {
+  const [rows, setRows] = useState(first.rows);
+  const [rest, setRest] = useState(first.rest);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
 
@@ -32,9 +30,9 @@ function Cases({ first, names }: { first: List<ApplicationRow>; names: Names }) 
     setBusy(true);
     setFailure(null);
     try {
-      const page = await readPage(cursor);
-      setRows((list) => [...list, ...page.items]);
-      setCursor(page.cursor);
+      const page = await moreCases(rest);
+      setRows((list) => [...list, ...page.rows].sort(newestFirst));
+      setRest(page.rest);
     } catch (error) {
       setFailure(error);
     } finally {
@@ -59,7 +57,7 @@ function Cases({ first, names }: { first: List<ApplicationRow>; names: Names }) 
       <Group title={t('cases.drafts')} rows={drafts} names={names} />
       <Group title={t('cases.presented')} rows={others} names={names} />
       {failure !== null && <Failure error={failure} />}
-      {cursor && (
+      {rest.length > 0 && (
         <button type="button" class="btn btn-outline-primary" disabled={busy} onClick={() => void more()}>{t('cases.more')}</button>
       )}
     </>

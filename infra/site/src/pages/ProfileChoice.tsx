@@ -4,6 +4,7 @@ import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { currentChamber } from '../lib/chamber.ts';
 import { formatDateTime } from '../lib/dates.ts';
 import { get, post } from '../lib/api.ts';
+import { moreCases } from '../lib/cases.ts';
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t } from '../lib/i18n.ts';
 import { parameter } from '../lib/navigation.ts';
@@ -16,14 +17,14 @@ interface Known {
 
 async function read(): Promise<Known> {
   const profiles = await get<List<Profile>>('/profiles');
-  return { profiles, drafts: await readDrafts() };
+  return { profiles, drafts: await readDrafts(profiles.items) };
 }
 
 /** A help, not a condition: without the list one can still start. */
-async function readDrafts(): Promise<ApplicationRow[]> {
+async function readDrafts(profiles: Profile[]): Promise<ApplicationRow[]> {
   try {
-    const all = await get<List<ApplicationRow>>('/applications');
-    return all.items.filter((row) => row.state === 'draft' && row.service === parameter('servizio') && row.chamber === currentChamber()?.id);
+    const { rows } = await moreCases(profiles.map((profile) => ({ profile: profile.id })));
+    return rows.filter((row) => row.state === 'draft' && row.service === parameter('servizio') && row.chamber === currentChamber()?.id);
   } catch {
     return [];
   }

@@ -23,7 +23,7 @@ export function ReceiptPage() {
   return (
     <>
       <Notice tone="success" title={t('receipt.done')}>
-        <p>{t('receipt.doneText')}</p>
+        <p>{receipt ? t('receipt.doneText') : t('receipt.partText')}</p>
       </Notice>
       <ReceiptData receipt={receipt} application={application.value} />
       <div class="sv-actions sv-no-print">

@@ -100,6 +100,23 @@ test('an empty personal area says what to do', async ({ page }) => {
   await inspect(page, 'my cases, empty');
 });
 
+test('the personal area holds the companies’ cases too, page by page', async ({ page }) => {
+  await signIn(page);
+  await page.evaluate(async () => {
+    const create = (profile: string) =>
+      fetch('/api/v1/applications', { method: 'POST', headers: { 'content-type': 'application/json', 'x-requested-with': 'sportello' }, body: JSON.stringify({ chamber: 'milano', service: 'reclami', profile }) });
+    for (let n = 0; n < 12; n += 1) await create('p-2');
+    await create('p-1');
+  });
+  await page.goto('/area-personale/');
+  await expect(page.locator('.sv-row')).toHaveCount(11);
+  await expect(page.locator('.sv-row').first()).toContainText('Anna Bianchi');
+  await expect(page.locator('.sv-row').last()).toContainText('Officine Bianchi');
+  await page.getByRole('button', { name: 'Mostra altre pratiche' }).click();
+  await expect(page.locator('.sv-row')).toHaveCount(13);
+  await expect(page.getByRole('button', { name: 'Mostra altre pratiche' })).toBeHidden();
+});
+
 test.describe('when things go wrong', () => {
   test.use({ expected: /Failed to load resource|net::ERR/ });
 
@@ -117,11 +134,11 @@ test.describe('when things go wrong', () => {
 
   test('the service down: told, with a way to try again', async ({ page }) => {
     await signIn(page);
-    await page.route('**/api/v1/applications', (route) => route.fulfill({ status: 503, contentType: 'text/html', body: '<h1>no</h1>' }));
+    await page.route('**/api/v1/applications?*', (route) => route.fulfill({ status: 503, contentType: 'text/html', body: '<h1>no</h1>' }));
     await page.goto('/area-personale/');
     await expect(page.getByText('Il servizio ha avuto un problema')).toBeVisible();
     await inspect(page, 'service down');
-    await page.unroute('**/api/v1/applications');
+    await page.unroute('**/api/v1/applications?*');
     await page.getByRole('button', { name: 'Riprova' }).click();
     await expect(page.getByText('Non hai ancora pratiche')).toBeVisible();
   });

@@ -1,0 +1,126 @@
+package audit
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"sportello/infra/verify/book"
+	"sportello/infra/verify/finding"
+	"sportello/infra/verify/letter"
+)
+
+// received is a message of a mailbox.
+type received struct {
+	key    string
+	reason string // why it certifies nothing; empty: it does
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+// mailIn holds received mail to the digest in its name, and incoming mail of the register to the mailboxes.
+func (a *audit) mailIn() error {
+	var keys []string
+	names := map[string]mailKey{}
+	for _, m := range a.mailGot {
+		keys = append(keys, m.key)
+		names[m.key] = m
+	}
+	err := a.each(keys, func(key string, raw []byte) error {
+		a.report.Checked.Mails++
+		if book.Digest(raw) != names[key].name {
+			return finding.New("", "il messaggio non ha l'impronta che è il suo nome")
+		}
+		return a.mailbox(names[key], raw)
+	})
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, m := range a.mailGot {
+		there[m.owner+"/"+m.name] = true
+	}
+	for _, name := range a.books() {
+		for _, k := range a.shelves[name].records {
+			if k.kind == book.IncomingMail && !slices.ContainsFunc(k.recipientBoxes, func(box string) bool { return there[box+"/"+k.digests[0]] }) {
+				return k.broken("il messaggio registrato non è tra quelli ricevuti e archiviati")
+			}
+		}
+	}
+	return nil
+}
+
+// mailbox looks at one message: a receipt is addressed to the mailbox it lies in, and what its provider signed holds.
+func (a *audit) mailbox(m mailKey, raw []byte) error {
+	h, _, err := letter.Parse(raw)
+	got := received{key: m.key, reason: "non è leggibile"}
+	if err == nil && h.Certified {
+		got.reason = ""
+		if h.Receipt != "" && !contains(h.To, strings.ToLower(m.owner)) {
+			return finding.New("", "la ricevuta non è indirizzata alla casella in cui sta")
+		}
+		if a.Mail != nil {
+			got.reason = a.certified(raw)
+		}
+		if got.reason != "" {
+			a.report.untrusted++
+		}
+	} else if err == nil {
+		got.reason = "non è una ricevuta né un messaggio certificato"
+	}
+	a.received[m.name] = got
+	return nil
+}
+
+// certified checks the provider's signature. What a delivery receipt carries back confirms the message that was sent.
+func (a *audit) certified(raw []byte) string {
+	c, err := letter.Certify(raw, a.Mail)
+	if err != nil {
+		return err.Error()
+	}
+	if c.Kind == "avvenuta-consegna" && c.Original != nil && c.Reference != "" {
+		if a.carried == nil {
+			a.carried = map[string][][]byte{}
+		}
+		a.carried[c.Reference] = append(a.carried[c.Reference], c.Original)
+	}
+	return ""
+}
+
+var messageID = regexp.MustCompile(`^([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_.-]+)@[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+
+// mailOut holds sent mail to its name, and to what came back of it.
+func (a *audit) mailOut() error {
+	var keys []string
+	names := map[string]mailKey{}
+	for _, m := range a.mailSent {
+		keys = append(keys, m.key)
+		names[m.key] = m
+	}
+	return a.each(keys, func(key string, raw []byte) error {
+		a.report.Checked.Mails++
+		m := names[key]
+		h, _, err := letter.Parse(raw)
+		if err != nil {
+			return finding.New("", "%s", err)
+		}
+		if len(h.MessageIDs) != 1 {
+			return finding.New("", "il messaggio non ha un solo Message-ID")
+		}
+		id := letter.Bare(h.MessageIDs[0])
+		found := messageID.FindStringSubmatch(id)
+		if found == nil || found[1] != m.owner || found[2] != m.name {
+			return finding.New("", "il Message-ID non è quello della pratica e del messaggio nel suo nome")
+		}
+		for _, original := range a.carried[id] {
+			if !letter.Confirms(original, raw) {
+				return finding.New("", "il messaggio archiviato non è quello che la ricevuta di consegna riporta")
+			}
+			a.confirmed(key)
+		}
+		if !a.confirmations[key] {
+			a.report.unconfirmed++
+		}
+		return nil
+	})
+}

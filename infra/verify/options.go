@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"sportello/infra/verify/audit"
+	"sportello/infra/verify/signature"
+	"sportello/infra/verify/source"
+)
+
+// options are the flags. Most have an environment variable as their twin; the flag wins.
+type options struct {
+	data, control, s3, dynamodb   string
+	archive, register, cases      string
+	bucket, registerTable, tables string
+	preservation, mail, before    string
+	settle                        time.Duration
+	older, json                   bool
+}
+
+const usage = `verify: ricalcola registro, archivio e conservazione e nomina la prima registrazione che non torna.
+
+  verify [--data CARTELLA]                         i dati del cloud locale, acceso o spento (default .local)
+  verify --archive CARTELLA [--register FILE] [--applications FILE]
+                                                   una copia del bucket dell'archivio e le tabelle esportate (JSON, anche gzip)
+  verify --bucket NOME [--register-table NOME] [--applications-table NOME]
+                                                   AWS, o ciò che dicono AWS_ENDPOINT_URL_S3 e AWS_ENDPOINT_URL_DYNAMODB
+
+Esce con 0 se tutto torna, 1 se qualcosa non torna, 2 se non si è potuto controllare.
+
+`
+
+func parse(args []string, getenv func(string) string, out io.Writer) (options, error) {
+	var o options
+	set := flag.NewFlagSet("verify", flag.ContinueOnError)
+	set.SetOutput(out)
+	set.Usage = func() {
+		fmt.Fprint(out, usage)
+		set.PrintDefaults()
+	}
+	text := func(p *string, name, variable, usage string) {
+		value := ""
+		if variable != "" {
+			value, usage = getenv(variable), usage+" ("+variable+")"
+		}
+		set.StringVar(p, name, value, usage)
+	}
+	text(&o.data, "data", "DATA", "`cartella` dei dati del cloud locale")
+	text(&o.control, "control", "CONTROL_URL", "`indirizzo` di controllo del cloud locale acceso; default http://127.0.0.1:8105")
+	text(&o.s3, "s3", "", "`indirizzo` dell'S3 del cloud locale acceso, se il controllo non risponde")
+	text(&o.dynamodb, "dynamodb", "", "`indirizzo` del DynamoDB del cloud locale acceso, se il controllo non risponde")
+	text(&o.archive, "archive", "", "`cartella` con la copia del bucket dell'archivio")
+	text(&o.register, "register", "", "`file` o cartella con la tabella del registro esportata")
+	text(&o.cases, "applications", "", "`file` o cartella con la tabella delle pratiche esportata")
+	text(&o.bucket, "bucket", "BUCKET_ARCHIVE", "`nome` del bucket dell'archivio")
+	text(&o.registerTable, "register-table", "TABLE_REGISTER", "`nome` della tabella del registro")
+	text(&o.tables, "applications-table", "TABLE_APPLICATIONS", "`nome` della tabella delle pratiche")
+	text(&o.preservation, "preservation-ca", "", "`file` PEM con le autorità del conservatore")
+	text(&o.mail, "pec-ca", "", "`file` PEM con le autorità dei gestori di posta certificata")
+	text(&o.before, "before", "", "`file` con l'esito (--json) di un controllo precedente: ciò che vide deve esserci ancora")
+	set.DurationVar(&o.settle, "settle", 5*time.Second, "quanto aspettare prima di riguardare, in un sistema acceso, ciò che non torna")
+	set.BoolVar(&o.older, "tables-older", false, "le tabelle sono state esportate prima di copiare l'archivio: ciò che non hanno ancora non è un errore")
+	set.BoolVar(&o.json, "json", false, "esito in JSON")
+	if err := set.Parse(args); err != nil {
+		return o, err
+	}
+	return o, o.complete(set)
+}
+
+// complete holds the flags to each other: there is one source.
+func (o *options) complete(set *flag.FlagSet) error {
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	sources := 0
+	for _, name := range []string{"data", "archive", "bucket"} {
+		if given[name] {
+			sources++
+		}
+	}
+	switch {
+	case set.NArg() > 0:
+		return fmt.Errorf("argomento non previsto: %s", set.Arg(0))
+	case sources > 1:
+		return errors.New("indicare una sola fonte: --data, --archive o --bucket")
+	case given["data"]:
+		o.archive, o.bucket = "", ""
+	case given["archive"]:
+		o.data, o.bucket = "", ""
+	case given["bucket"]:
+		o.data = ""
+	case o.data == "" && o.bucket == "":
+		o.data = ".local"
+	case o.data != "":
+		o.bucket = "" // of the two environment variables the nearer one
+	}
+	if o.control == "" {
+		o.control = "http://127.0.0.1:8105"
+	}
+	return nil
+}
+
+// input is what was opened.
+type input struct {
+	audit.Config
+	live  bool
+	notes []string
+	close func()
+}
+
+func (o options) open(ctx context.Context) (in input, err error) {
+	in.close = func() {}
+	switch {
+	case o.data != "":
+		err = o.local(ctx, &in)
+	case o.archive != "":
+		in.Objects, err = source.OpenFolder(o.archive)
+	default:
+		err = o.cloud(ctx, &in)
+	}
+	if err == nil {
+		err = o.more(&in)
+	}
+	if err != nil {
+		in.close()
+	}
+	return in, err
+}
+
+func (o *options) local(ctx context.Context, in *input) error {
+	l, err := source.OpenLocal(ctx, source.LocalConfig{Data: o.data, Control: o.control, S3: o.s3, DynamoDB: o.dynamodb})
+	if err != nil {
+		return err
+	}
+	in.Objects, in.live, in.notes, in.close = l.Objects, l.Live, l.Notes, l.Close
+	in.Register, in.Applications = l.Register, l.Applications
+	if o.preservation == "" {
+		o.preservation = l.Preservation
+	}
+	if o.mail == "" {
+		o.mail = l.Mail
+	}
+	return nil
+}
+
+func (o options) cloud(ctx context.Context, in *input) error {
+	c, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("configuring AWS: %w", err)
+	}
+	in.live, in.Objects = true, source.NewBucket(c, o.bucket)
+	if o.registerTable != "" {
+		in.Register = source.NewTable(c, o.registerTable)
+	}
+	if o.tables != "" {
+		in.Applications = source.NewTable(c, o.tables)
+	}
+	return nil
+}
+
+// more reads the files that go with any source.
+func (o options) more(in *input) error {
+	for _, export := range []struct {
+		path string
+		into *source.Rows
+	}{{o.register, &in.Register}, {o.cases, &in.Applications}} {
+		if export.path == "" {
+			continue
+		}
+		rows, err := source.OpenExport(export.path)
+		if err != nil {
+			return err
+		}
+		*export.into = rows
+	}
+	for _, trust := range []struct {
+		path string
+		into **signature.Roots
+	}{{o.preservation, &in.Preservation}, {o.mail, &in.Mail}} {
+		if trust.path == "" {
+			continue
+		}
+		bundle, err := os.ReadFile(trust.path)
+		if err != nil {
+			return err
+		}
+		if *trust.into, err = signature.ParseRoots(bundle); err != nil {
+			return err
+		}
+	}
+	in.OlderTables = o.older
+	if o.before == "" {
+		return nil
+	}
+	report, err := os.ReadFile(o.before)
+	if err != nil {
+		return err
+	}
+	in.Before, err = audit.ParseMemory(report)
+	return err
+}
