@@ -49,28 +49,34 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return failed
 }
 
-// check opens the sources and looks. What a running system shows for a moment is no finding: it is one only when it is seen twice.
+// check opens the sources and looks.
 func (o options) check(ctx context.Context) (audit.Report, error) {
 	in, err := o.open(ctx)
 	if err != nil {
 		return audit.Report{}, err
 	}
 	defer in.close()
+	return look(ctx, in, o.settle)
+}
+
+// tries is how often a system that moves is looked at before the last finding counts.
+const tries = 5
+
+// look runs the audit. What a running system shows for a moment is no finding: it is one when it is seen twice, the second time after it
+// had time to settle.
+func look(ctx context.Context, in input, settle time.Duration) (audit.Report, error) {
 	var last *finding.Broken
 	for try := 1; ; try++ {
 		report, err := audit.Run(ctx, in.Config)
-		report.Notes = append(in.notes, report.Notes...)
+		report.Notes = append(in.notes[:len(in.notes):len(in.notes)], report.Notes...)
 		if err != nil || report.OK || !in.live || try == tries || last != nil && *last == *report.Broken {
 			return report, err
 		}
 		last = report.Broken
 		select {
-		case <-time.After(o.settle):
+		case <-time.After(settle):
 		case <-ctx.Done():
 			return report, ctx.Err()
 		}
 	}
 }
-
-// tries is how often a system that moves is looked at before the last finding counts.
-const tries = 5

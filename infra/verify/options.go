@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -54,7 +55,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (options, e
 		set.StringVar(p, name, value, usage)
 	}
 	text(&o.data, "data", "DATA", "`cartella` dei dati del cloud locale")
-	text(&o.control, "control", "CONTROL_URL", "`indirizzo` di controllo del cloud locale acceso; default http://127.0.0.1:8105")
+	text(&o.control, "control", "", "`indirizzo` di controllo del cloud locale acceso; default http://127.0.0.1:8105 o la porta CONTROL_PORT")
 	text(&o.s3, "s3", "", "`indirizzo` dell'S3 del cloud locale acceso, se il controllo non risponde")
 	text(&o.dynamodb, "dynamodb", "", "`indirizzo` del DynamoDB del cloud locale acceso, se il controllo non risponde")
 	text(&o.archive, "archive", "", "`cartella` con la copia del bucket dell'archivio")
@@ -71,6 +72,9 @@ func parse(args []string, getenv func(string) string, out io.Writer) (options, e
 	set.BoolVar(&o.json, "json", false, "esito in JSON")
 	if err := set.Parse(args); err != nil {
 		return o, err
+	}
+	if o.control == "" {
+		o.control = "http://127.0.0.1:" + cmp.Or(getenv("CONTROL_PORT"), "8105")
 	}
 	return o, o.complete(set)
 }
@@ -100,9 +104,6 @@ func (o *options) complete(set *flag.FlagSet) error {
 		o.data = ".local"
 	case o.data != "":
 		o.bucket = "" // of the two environment variables the nearer one
-	}
-	if o.control == "" {
-		o.control = "http://127.0.0.1:8105"
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  timeout: 180_000, // two cores may be busy with the rest of the tests
+  expect: { timeout: 20_000 },
   reporter: [['list'], ['./counts.ts']],
   use: {
     locale: 'it-IT',

@@ -101,6 +101,7 @@ const routes = [
   ['GET', '/applications', list],
   ['GET', '/applications/:id', (world, { id }) => visible(find(world, id))],
   ['PATCH', '/applications/:id', patch],
+  ['DELETE', '/applications/:id', discard],
   ['POST', '/applications/:id/attachments', attach],
   ['POST', '/applications/:id/attachments/:aid/completion', complete],
   ['DELETE', '/applications/:id/attachments/:aid', detach],
@@ -140,6 +141,12 @@ function patch(world, { id }, body, _, headers) {
   application.answers = body.answers;
   touch(application);
   return visible(application);
+}
+
+function discard(world, { id }) {
+  find(world, id);
+  world.applications.delete(id);
+  return [204];
 }
 
 function attach(world, { id }, body, url, headers, server) {

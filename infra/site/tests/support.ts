@@ -60,6 +60,8 @@ export { expect };
  * nothing wrong with a page whose style sheet failed), and nothing to scroll sideways at 320 pixels.
  */
 export async function inspect(page: Page, label: string): Promise<void> {
+  await page.waitForLoadState('load');
+  await page.locator('#pie').waitFor(); // a page just arrived at may still be half there
   const results = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']).analyze();
   const violations = results.violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
   expect.soft(violations, `${label}: axe`).toEqual([]);

@@ -59,10 +59,8 @@ func receiptKey(application string) string { return "packages/" + application + 
 func sortOut(objects []source.Object) inventory {
 	i := inventory{blocks: map[string][]block{}}
 	for _, o := range objects {
-		if o.Deleted || o.Versions > 1 {
-			i.strange = append(i.strange, o)
-		}
-		if !o.Deleted && !i.known(o.Key) && o.Versions <= 1 {
+		known := !o.Deleted && i.known(o.Key)
+		if !known || o.Versions > 1 {
 			i.strange = append(i.strange, o)
 		}
 	}
@@ -114,14 +112,15 @@ func (i *inventory) pack(application string, zip bool) {
 
 // strangers: the archive holds nothing else, and of everything one version.
 func (a *audit) strangers() error {
-	for _, o := range a.strange {
-		switch {
-		case o.Deleted:
-			return finding.At(o.Key, "", "l'oggetto è stato cancellato: l'archivio si scrive una volta sola")
-		case o.Versions > 1:
-			return finding.At(o.Key, "", "l'oggetto è stato riscritto: l'archivio si scrive una volta sola")
-		}
+	if len(a.strange) == 0 {
+		return nil
+	}
+	switch o := a.strange[0]; {
+	case o.Deleted:
+		return finding.At(o.Key, "", "l'oggetto è stato cancellato: l'archivio si scrive una volta sola")
+	case o.Versions > 1:
+		return finding.At(o.Key, "", "l'oggetto è stato riscritto: l'archivio si scrive una volta sola")
+	default:
 		return finding.At(o.Key, "", "l'oggetto non è tra quelli che l'archivio tiene")
 	}
-	return nil
 }

@@ -52,7 +52,7 @@ func (a *audit) mailIn() error {
 
 // mailbox looks at one message: a receipt is addressed to the mailbox it lies in, and what its provider signed holds.
 func (a *audit) mailbox(m mailKey, raw []byte) error {
-	h, _, err := letter.Parse(raw)
+	h, err := letter.Parse(raw)
 	got := received{key: m.key, reason: "non è leggibile"}
 	if err == nil && h.Certified {
 		got.reason = ""
@@ -100,7 +100,7 @@ func (a *audit) mailOut() error {
 	return a.each(keys, func(key string, raw []byte) error {
 		a.report.Checked.Mails++
 		m := names[key]
-		h, _, err := letter.Parse(raw)
+		h, err := letter.Parse(raw)
 		if err != nil {
 			return finding.New("", "%s", err)
 		}

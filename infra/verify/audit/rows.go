@@ -27,6 +27,7 @@ type headRow struct {
 	Seq           uint64 `json:"seq"`
 	Hash          string `json:"hash"`
 	SealedThrough string `json:"sealedThrough,omitempty"`
+	From          string `json:"from,omitempty"`
 }
 
 type entryRow struct {

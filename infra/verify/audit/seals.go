@@ -66,22 +66,20 @@ func (a *audit) seal(d, before *day) error {
 	}
 	s := a.shelves[fmt.Sprintf("%s#%04d", d.Chamber, d.Book.Year)]
 	if s == nil {
-		if len(d.Entries) > 0 || d.Head.Seq > 0 {
-			return finding.New("", "il sigillo è di un registro che l'archivio non ha")
-		}
-		return nil
+		s = &shelf{Chain: &book.Chain{}} // a day before the first record of its year
+	}
+	if d.Head.Seq > s.Seq {
+		return finding.At(blockKey(d.Chamber, d.Book.Year, s.Seq+1), fmt.Sprintf("seq %d", s.Seq+1),
+			"manca il blocco: l'archivio finisce a seq %d e il sigillo del %s arriva a seq %d", s.Seq, d.Day, d.Head.Seq)
+	}
+	if err := sameRecords(d, s.pages[d.Day]); err != nil {
+		return err
 	}
 	switch {
-	case d.Head.Seq > s.Seq:
-		return finding.At(blockKey(s.Chamber, s.Year, s.Seq+1), fmt.Sprintf("seq %d", s.Seq+1),
-			"manca il blocco: l'archivio finisce a seq %d e il sigillo del %s arriva a seq %d", s.Seq, d.Day, d.Head.Seq)
 	case d.Head.Hash != s.hashAt(d.Head.Seq):
 		return finding.New(fmt.Sprintf("testa, seq %d", d.Head.Seq), "la catena archiviata non passa per la testa che il sigillo dichiara")
 	case before != nil && before.Book.Year == d.Book.Year && before.Head.Seq > d.Head.Seq:
 		return finding.New("", "la testa torna indietro rispetto al giorno prima")
-	}
-	if err := sameRecords(d, s.pages[d.Day], s); err != nil {
-		return err
 	}
 	return nil
 }
@@ -101,7 +99,7 @@ func follows(d, before *day) error {
 }
 
 // sameRecords holds the seal's list to the records that stand on the day.
-func sameRecords(d *day, records []*kept, s *shelf) error {
+func sameRecords(d *day, records []*kept) error {
 	for n, k := range records {
 		if k.seq > d.Head.Seq {
 			return k.broken("è registrata il %s, che era già chiuso a seq %d", d.Day, d.Head.Seq)

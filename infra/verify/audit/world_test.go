@@ -30,7 +30,6 @@ type world struct {
 type written struct {
 	name    string
 	records []record
-	head    string // sealedThrough
 }
 
 type record struct {
@@ -208,7 +207,21 @@ func (w *world) tables(b *written) {
 	if last != "" {
 		head = append(head, pair{"sealedThrough", last})
 	}
+	if first := b.firstDay(); first != "" {
+		head = append(head, pair{"from", first})
+	}
 	w.register[[2]string{"H#" + b.name, "HEAD"}] = text(head, true)
+}
+
+// firstDay is the first day that anything was entered on.
+func (b *written) firstDay() string {
+	first := ""
+	for _, r := range b.records {
+		if first == "" || r.page < first {
+			first = r.page
+		}
+	}
+	return first
 }
 
 func sealKey(chamber, day string) string { return "register/" + chamber + "/seals/" + day + ".json" }
@@ -356,3 +369,5 @@ func (w *world) clone() *world {
 	}
 	return c
 }
+
+func runAudit(t testing.TB, c audit.Config) (audit.Report, error) { return audit.Run(t.Context(), c) }

@@ -102,6 +102,9 @@ func (r *reading) unzip(data []byte) error {
 			return finding.New(f.Name, "è compresso: i file del pacchetto stanno come sono")
 		}
 		body, err := whole(f)
+		if errors.Is(err, zip.ErrChecksum) {
+			return finding.New(f.Name, "non corrisponde alla somma di controllo dello zip")
+		}
 		if err != nil {
 			return finding.New(f.Name, "non è leggibile")
 		}

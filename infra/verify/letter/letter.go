@@ -14,7 +14,6 @@ import (
 	"net/mail"
 	"net/textproto"
 	"strings"
-	"time"
 
 	"sportello/infra/verify/signature"
 )
@@ -23,7 +22,6 @@ import (
 type Header struct {
 	MessageIDs []string // of every Message-ID field, as written
 	To         []string // bare addresses, lower case
-	Date       time.Time
 	// Certified tells that it calls itself a receipt or a certified message; Receipt is which receipt (X-Ricevuta).
 	Certified bool
 	Receipt   string
@@ -31,15 +29,14 @@ type Header struct {
 
 var errMessage = errors.New("non è un messaggio di posta leggibile")
 
-// Parse splits a message into header and body.
-func Parse(raw []byte) (Header, []byte, error) {
-	fields, body, err := split(raw)
+// Parse reads a message's header.
+func Parse(raw []byte) (Header, error) {
+	fields, _, err := split(raw)
 	if err != nil {
-		return Header{}, nil, err
+		return Header{}, err
 	}
 	h := Header{MessageIDs: fields["Message-Id"], Receipt: strings.TrimSpace(fields.Get("X-Ricevuta"))}
 	h.Certified = h.Receipt != "" || strings.EqualFold(strings.TrimSpace(fields.Get("X-Trasporto")), "posta-certificata")
-	h.Date, _ = mail.ParseDate(fields.Get("Date"))
 	for _, name := range []string{"To", "Delivered-To"} {
 		list, err := mail.ParseAddressList(fields.Get(name))
 		if err != nil {
@@ -49,7 +46,7 @@ func Parse(raw []byte) (Header, []byte, error) {
 			h.To = append(h.To, strings.ToLower(a.Address))
 		}
 	}
-	return h, body, nil
+	return h, nil
 }
 
 func split(raw []byte) (textproto.MIMEHeader, []byte, error) {

@@ -5,6 +5,7 @@ package signature
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
@@ -50,6 +51,7 @@ type Signed struct {
 	// Content is what is signed: carried inside, or set by whoever has a detached signature.
 	Content []byte
 	p7      *pkcs7.PKCS7
+	only    *signer // nil: not DER
 }
 
 // Parse reads a signed object. Hostile bytes have made libraries panic before: that is malformed input.
@@ -59,17 +61,18 @@ func Parse(der []byte) (s *Signed, err error) {
 			s, err = nil, ErrMalformed
 		}
 	}()
-	// Indefinite lengths (BER) have many spellings; they are read, and only their signature counts.
-	if len(der) > 1 && der[1] != 0x80 {
-		if err := strict(der); err != nil {
-			return nil, err
-		}
-	}
 	p7, err := pkcs7.Parse(der)
 	if err != nil || p7.GetOnlySigner() == nil {
 		return nil, ErrMalformed
 	}
-	return &Signed{p7.Content, p7}, nil
+	s = &Signed{Content: p7.Content, p7: p7}
+	// Indefinite lengths (BER) have many spellings; they are read, and only their signature counts.
+	if len(der) > 1 && der[1] != 0x80 {
+		if s.only, err = strict(der, p7.Certificates); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // Verify checks the signature over Content. With roots, the signer and every certificate inside must be theirs as of at; without, whoever
@@ -81,7 +84,7 @@ func (s *Signed) Verify(roots *Roots, at time.Time) (err error) {
 		}
 	}()
 	s.p7.Content = s.Content
-	if s.p7.VerifyWithChainAtTime(nil, at) != nil {
+	if s.p7.VerifyWithChainAtTime(nil, at) != nil || s.only != nil && !s.only.signs(s.Content, s.p7.GetOnlySigner()) {
 		return ErrInvalid
 	}
 	if roots == nil {
@@ -143,12 +146,15 @@ var (
 	signedType = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
 )
 
-// strict holds the structure to what RFC 5652 says it must be, in DER.
-func strict(der []byte) error {
+// strict holds the structure to what RFC 5652 says it must be, in DER: written again from what was understood, it is the same.
+func strict(der []byte, certificates []*x509.Certificate) (*signer, error) {
 	var info contentInfo
 	rest, err := asn1.Unmarshal(der, &info)
 	if err != nil || len(rest) > 0 || !info.Type.Equal(signedType) || len(info.Content.Signers) != 1 || len(info.Content.Digests) != 1 {
-		return ErrMalformed
+		return nil, ErrMalformed
+	}
+	if again, err := asn1.Marshal(info); err != nil || !bytes.Equal(again, der) {
+		return nil, ErrMalformed
 	}
 	data, only := info.Content, info.Content.Signers[0]
 	version := 3
@@ -158,13 +164,47 @@ func strict(der []byte) error {
 	switch {
 	// § 5.1: 1 for plain data whose signer is named by issuer and serial number, else 3. § 5.3: such a signer is version 1.
 	case data.Version != version, only.Version != 1, only.ID.Tag != asn1.TagSequence:
-		return ErrMalformed
+		return nil, ErrMalformed
 	case !data.Digests[0].equal(only.Digest), !only.Digest.plain(), !only.Encryption.plain():
-		return ErrMalformed
-	case len(data.Revocations.FullBytes) > 0, !octets(data.Content.Content):
-		return ErrMalformed
+		return nil, ErrMalformed
+	case len(data.Revocations.FullBytes) > 0, !octets(data.Content.Content), !whole(data.Certificates, certificates):
+		return nil, ErrMalformed
 	}
-	return attributes(only.Signed, data.Content.Type)
+	return &only, attributes(only.Signed, data.Content.Type)
+}
+
+// whole tells that the certificates are all there is where certificates are.
+func whole(field asn1.RawValue, certificates []*x509.Certificate) bool {
+	var raw []byte
+	for _, certificate := range certificates {
+		raw = append(raw, certificate.Raw...)
+	}
+	return bytes.Equal(field.Bytes, raw)
+}
+
+// hashes are by object identifier. SHA-1 is there for certified mail: some providers' receipts still had it when our archive began.
+var hashes = map[string]crypto.Hash{
+	"1.3.14.3.2.26":          crypto.SHA1,
+	"2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512,
+}
+
+var algorithms = map[x509.PublicKeyAlgorithm]map[crypto.Hash]x509.SignatureAlgorithm{
+	x509.RSA:   {crypto.SHA1: x509.SHA1WithRSA, crypto.SHA256: x509.SHA256WithRSA, crypto.SHA384: x509.SHA384WithRSA, crypto.SHA512: x509.SHA512WithRSA},
+	x509.ECDSA: {crypto.SHA256: x509.ECDSAWithSHA256, crypto.SHA384: x509.ECDSAWithSHA384, crypto.SHA512: x509.ECDSAWithSHA512},
+}
+
+// signs checks the signature over the signed attributes as they stand (RFC 5652, 5.4); the library writes them anew before it looks.
+func (s *signer) signs(content []byte, certificate *x509.Certificate) bool {
+	algorithm, known := algorithms[certificate.PublicKeyAlgorithm][hashes[s.Digest.Type.String()]]
+	if !known {
+		return false
+	}
+	signed := content
+	if len(s.Signed.FullBytes) > 0 {
+		signed = bytes.Clone(s.Signed.FullBytes)
+		signed[0] = asn1.TagSet | 0x20
+	}
+	return certificate.CheckSignature(algorithm, signed, s.Signature) == nil
 }
 
 func (a algorithm) equal(b algorithm) bool {

@@ -21,7 +21,10 @@ type Bucket struct {
 
 // NewBucket reads a bucket. An emulator is asked by path: its host has no names for buckets.
 func NewBucket(config aws.Config, name string, options ...func(*s3.Options)) *Bucket {
-	options = append(options, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	options = append(options, func(o *s3.Options) {
+		o.UsePathStyle = o.BaseEndpoint != nil
+		o.DisableLogOutputChecksumValidationSkipped = true // not every emulator answers with one
+	})
 	return &Bucket{s3.NewFromConfig(config, options...), name}
 }
 

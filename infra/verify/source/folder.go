@@ -3,19 +3,19 @@ package source
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // Folder is a copy of the archive's bucket, objects as files.
 type Folder struct {
 	root *os.Root
-	path string
 	// versions is where the local cloud's S3 keeps what was replaced or deleted; empty for a copy.
 	versions string
 }
@@ -28,7 +28,7 @@ func openFolder(path, versions string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the archive: %w", err)
 	}
-	return &Folder{root, path, versions}, nil
+	return &Folder{root, versions}, nil
 }
 
 // scratch is where the local cloud's S3 writes what is still being put.
@@ -56,33 +56,45 @@ func (f *Folder) List(context.Context) ([]Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the archive: %w", err)
 	}
-	if err := f.replaced(&objects); err != nil {
+	lost, err := f.replaced(objects)
+	if err != nil {
 		return nil, err
 	}
+	objects = append(objects, lost...)
 	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Key, b.Key) })
 	return objects, nil
 }
 
-// replaced adds what is known of versions that are no longer the latest. Their names do not tell the key, but that there are any is enough: the
-// archive is write-once.
-func (f *Folder) replaced(objects *[]Object) error {
+// replaced counts the versions that are no longer the latest, and returns those of which no object is left. The local cloud's S3 keeps each below
+// a folder named by the digest of its key.
+func (f *Folder) replaced(objects []Object) (lost []Object, err error) {
 	if f.versions == "" {
-		return nil
+		return nil, nil
 	}
-	err := filepath.WalkDir(f.versions, func(path string, entry fs.DirEntry, err error) error {
+	at := map[string]*Object{}
+	for n, o := range objects {
+		sum := sha256.Sum256([]byte(o.Key))
+		at[hex.EncodeToString(sum[:])] = &objects[n]
+	}
+	err = filepath.WalkDir(f.versions, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, os.ErrNotExist) || err == nil && entry.IsDir() {
 			return nil
 		}
-		if err == nil {
-			name := strings.TrimPrefix(filepath.ToSlash(strings.TrimPrefix(path, f.versions)), "/")
-			*objects = append(*objects, Object{Key: "(versione precedente) " + name, Versions: 2})
+		if err != nil {
+			return err
 		}
-		return err
+		key := filepath.Base(filepath.Dir(path))
+		if o := at[key]; o != nil {
+			o.Versions++
+		} else {
+			lost = append(lost, Object{Key: "(oggetto tolto) " + key, Versions: 1, Deleted: true})
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("listing old versions: %w", err)
+		return nil, fmt.Errorf("listing old versions: %w", err)
 	}
-	return nil
+	return lost, nil
 }
 
 // Get implements Objects.

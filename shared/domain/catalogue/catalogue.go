@@ -245,19 +245,32 @@ func ChamberByHost(host string) (Chamber, bool) {
 }
 
 // Lookup returns a service as a chamber offers it. A chamber or service that is not there, or not active, is a problem of
-// kind NotFound.
+// kind NotFound. It is asked before something new begins; what has begun goes on by Find.
 func Lookup(chamber, service string) (Service, error) {
+	s, err := Find(chamber, service)
+	if err == nil && !s.Chamber.Settings[service].Active {
+		return Service{}, notOffered()
+	}
+	return s, err
+}
+
+// Find returns a service of a chamber also when it takes no new applications any more: the cases it has must come to their end.
+func Find(chamber, service string) (Service, error) {
 	c, ok := ChamberByID(chamber)
 	if !ok {
 		return Service{}, problem.New(problem.NotFound, "La Camera di commercio indicata non fa parte di questo sportello.").
 			At("#/chamber", "Camera di commercio sconosciuta.")
 	}
 	entry, ok := data().services[service]
-	if !ok || !c.Settings[service].Active {
-		return Service{}, problem.New(problem.NotFound, "Questa Camera di commercio non offre il servizio indicato.").
-			At("#/service", "Servizio sconosciuto o non attivo.")
+	if !ok {
+		return Service{}, notOffered()
 	}
 	return entry.in(c), nil
+}
+
+func notOffered() error {
+	return problem.New(problem.NotFound, "Questa Camera di commercio non offre il servizio indicato.").
+		At("#/service", "Servizio sconosciuto o non attivo.")
 }
 
 // Services returns what a chamber offers, by id.

@@ -113,6 +113,12 @@ func DuePlace(chamber string, due time.Time, id string) Key {
 }
 func Open(chamber string) string { return chamber + "#OPEN" }
 
+// ProblemPlace is an open problem's place in by-due: the open ones are read without the past, and in the order they came.
+func ProblemPlace(chamber string, at time.Time, problem string) Key {
+	return Key{OpenProblems(chamber), Millis(at) + "#" + problem}
+}
+func OpenProblems(chamber string) string { return chamber + "#PROBLEMS" }
+
 // TimerPlace puts an item before the sweep at an instant.
 func TimerPlace(at time.Time, id string) Key {
 	return Key{TimerShard(shard(id)), Millis(at) + "#" + id}

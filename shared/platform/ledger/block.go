@@ -84,8 +84,9 @@ func (l *Ledger) Restore(ctx context.Context, book string, block []Entry) error 
 	case first.Book != book || first.Seq != state.Seq+1 || first.Prev != state.Hash:
 		return fmt.Errorf("restoring block %d of %s: %w: does not follow %d", first.Seq, book, ErrBroken, state.Seq)
 	}
-	next := head{Number: state.Number, Seq: last.Seq, Hash: last.Hash, SealedThrough: state.SealedThrough}
+	next := head{Number: state.Number, Seq: last.Seq, Hash: last.Hash, SealedThrough: state.SealedThrough, From: state.From}
 	for _, e := range block {
+		next.From = earlier(next.From, e.Page)
 		if e.Annex == 0 {
 			next.Number = e.Number
 		}

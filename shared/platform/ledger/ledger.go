@@ -74,6 +74,7 @@ type head struct {
 	Seq           uint64    `json:"seq"`
 	Hash          string    `json:"hash"`
 	SealedThrough string    `json:"sealedThrough,omitempty"`
+	From          string    `json:"from,omitempty"` // the first page that anything was entered on
 	Updated       time.Time `json:"-"`
 }
 
@@ -82,6 +83,7 @@ type Head struct {
 	Number, Seq   uint64
 	Hash          string
 	SealedThrough string
+	From          string // the first page that anything was entered on; empty while nothing was
 }
 
 // place is the deduplication row: where an event's entry is.
@@ -120,7 +122,7 @@ func (l *Ledger) Load(ctx context.Context, book string, events ...string) (State
 	if err != nil {
 		return State{}, err
 	}
-	state.Head = Head{h.Number, h.Seq, h.Hash, h.SealedThrough}
+	state.Head = Head{h.Number, h.Seq, h.Hash, h.SealedThrough, h.From}
 	for n, event := range events {
 		if !items[n+1].Exists() {
 			continue
@@ -195,7 +197,7 @@ func (l *Ledger) Append(ctx context.Context, state State, records []Record) ([]E
 
 // number computes the entries and the head that follows them.
 func (l *Ledger) number(ctx context.Context, state State, records []Record) ([]Entry, head, error) {
-	next := head{Number: state.Number, Seq: state.Seq, Hash: state.Hash, SealedThrough: state.SealedThrough}
+	next := head{Number: state.Number, Seq: state.Seq, Hash: state.Hash, SealedThrough: state.SealedThrough, From: state.From}
 	var entries []Entry
 	for _, r := range records {
 		if r.Page <= state.SealedThrough {
@@ -205,6 +207,7 @@ func (l *Ledger) number(ctx context.Context, state State, records []Record) ([]E
 			return nil, head{}, fmt.Errorf("entering a known event: %w", table.ErrInvalid)
 		}
 		next.Seq++
+		next.From = earlier(next.From, r.Page)
 		e := Entry{
 			Book: state.book, Seq: next.Seq, Event: r.Event, Page: r.Page, Body: string(r.Body),
 			Prev: next.Hash, First: state.Seq + 1, Count: len(records),
@@ -220,6 +223,14 @@ func (l *Ledger) number(ctx context.Context, state State, records []Record) ([]E
 		entries = append(entries, e)
 	}
 	return entries, next, nil
+}
+
+// earlier is the smaller of two pages, where empty means none.
+func earlier(a, b string) string {
+	if a == "" || b < a {
+		return b
+	}
+	return a
 }
 
 // annex gives e the next annex place of a number.

@@ -1,5 +1,6 @@
 // The form: steps from the catalogue, a draft that is always safe, a summary, and the act of presenting.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { DeleteDraft } from '../components/DeleteDraft.tsx';
 import { ErrorSummary, focusControl, type SummaryItem } from '../components/ErrorSummary.tsx';
 import { Field, controlId } from '../components/Fields.tsx';
 import { FileField } from '../components/FileField.tsx';
@@ -193,6 +194,14 @@ function Editor({ application, form }: Opened) {
       <p class="sv-leave">
         <a href={pageUrl('/area-personale/')}>{t('form.leave')}</a>
       </p>
+      <DeleteDraft
+        application={application.id}
+        deleted={() => {
+          draft.end();
+          new LocalCopy(application.id, sessionStorage).clear();
+          location.assign(pageUrl('/area-personale/'));
+        }}
+      />
     </>
   );
 }

@@ -44,6 +44,7 @@ test('a case from number to rating', async ({ page }) => {
   await inspect(page, 'decided');
 
   await page.getByRole('link', { name: 'Valuta il servizio' }).click();
+  await expect(page.locator('[data-element="feedback"]')).toBeVisible();
   await inspect(page, 'rating');
   await page.getByRole('button', { name: 'Invia la valutazione' }).click();
   await expect(page.getByRole('alert')).toHaveText('Scegli da una a cinque stelle.');

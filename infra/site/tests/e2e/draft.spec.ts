@@ -36,6 +36,18 @@ test('a draft of the same service is offered before a new one is begun', async (
   await expect(page).toHaveURL(/\/modulo\/\?id=/);
 });
 
+test('a draft can be deleted, after a second question', async ({ page }) => {
+  await newDraft(page);
+  await fillFacts(page);
+  await page.getByRole('button', { name: 'Elimina la bozza' }).click();
+  await inspect(page, 'deleting');
+  await page.getByRole('button', { name: 'No, tieni la bozza' }).click();
+  await page.getByRole('button', { name: 'Elimina la bozza' }).click();
+  await page.getByRole('button', { name: 'Sì, elimina' }).click();
+  await expect(page.getByText('Non hai ancora pratiche')).toBeVisible();
+  expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
+});
+
 test.describe('when things go wrong', () => {
   test.use({ expected: /Failed to load resource|net::ERR/ });
 
@@ -46,9 +58,11 @@ test.describe('when things go wrong', () => {
     await fillFacts(page);
     await expect(page.locator('[data-state="unsaved"]')).toContainText('Non salvato.');
     await inspect(page, 'not saved');
+    await expect(page.getByRole('button', { name: 'Salva adesso' })).toBeVisible();
     down = false;
-    await page.getByRole('button', { name: 'Salva adesso' }).click();
-    await expect(saved(page)).toBeVisible();
+    // By the button, unless the page has tried again by itself first.
+    await page.getByRole('button', { name: 'Salva adesso' }).click({ timeout: 1_000 }).catch(() => undefined);
+    await expect(saved(page)).toBeVisible({ timeout: 30_000 });
     down = true;
     await page.getByLabel('Che cosa è successo').pressSequentially(' E altro.');
     await expect(page.locator('[data-state="unsaved"]')).toBeVisible();

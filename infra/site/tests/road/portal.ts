@@ -28,15 +28,27 @@ async function open(): Promise<[Portal, () => Promise<void>]> {
   };
   try {
     const addresses = await ready(child);
-    return [{ portal: new URL(addresses.portal), outside: new URL(addresses.outside) }, stop];
+    const hurry = setInterval(() => void pass(addresses.control), 1_000);
+    return [
+      { portal: new URL(addresses.portal), outside: new URL(addresses.outside) },
+      async () => {
+        clearInterval(hurry);
+        await stop();
+      },
+    ];
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+/** Lets time pass quicker: what waits for the next minute's sweep need not wait for the machine's. */
+async function pass(control: string): Promise<void> {
+  await fetch(`${control}/clock`, { method: 'POST', body: JSON.stringify({ advance: '20s' }) }).catch(() => undefined);
+}
+
 /** Reads the line that says where everything is; the rest of the output is kept for the message if it never comes. */
-function ready(child: ChildProcess): Promise<{ portal: string; outside: string }> {
+function ready(child: ChildProcess): Promise<{ portal: string; outside: string; control: string }> {
   return new Promise((resolve, reject) => {
     const seen: string[] = [];
     const timer = setTimeout(() => reject(new Error(`the local cloud did not start in time\n${seen.slice(-20).join('\n')}`)), START_MS);

@@ -1,0 +1,38 @@
+// A draft belongs to whoever writes it, and can go at any moment; asked twice, since nothing brings it back.
+import { useState } from 'preact/hooks';
+import { Problem, remove } from '../lib/api.ts';
+import { t } from '../lib/i18n.ts';
+import { CallFailure } from './CallFailure.tsx';
+
+export function DeleteDraft({ application, deleted }: { application: string; deleted: () => void }) {
+  const [asking, setAsking] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
+
+  async function confirm() {
+    setBusy(true);
+    setFailure(null);
+    try {
+      await remove(`/applications/${application}`);
+      deleted();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return deleted(); // gone already
+      setFailure(error);
+      setBusy(false);
+    }
+  }
+
+  if (!asking) {
+    return <button type="button" class="btn btn-link btn-sm" onClick={() => setAsking(true)}>{t('draft.delete')}</button>;
+  }
+  return (
+    <div class="sv-delete" role="group" aria-label={t('draft.delete')}>
+      <p>{t('draft.deleteQuestion')}</p>
+      {failure !== null && <CallFailure error={failure} />}
+      <div class="sv-actions">
+        <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => setAsking(false)}>{t('draft.deleteKeep')}</button>
+        <button type="button" class="btn btn-danger btn-sm" disabled={busy} onClick={() => void confirm()}>{t('draft.deleteConfirm')}</button>
+      </div>
+    </div>
+  );
+}
