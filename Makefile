@@ -152,11 +152,11 @@ test-simulate: $(TALLY)
 # The local cloud's own program builds all that is stale: emulators, functions, outside world, site.
 .PHONY: $(LOCAL)
 $(LOCAL):
-	@$(GO) build -C infra/local -o $(CURDIR)/$@ ./cmd/local
+	@CGO_ENABLED=0 $(GO) build -C infra/local -trimpath -o $(CURDIR)/$@ ./cmd/local
 
 .PHONY: $(BIN)/verify
 $(BIN)/verify:
-	@$(GO) build -o $@ ./infra/verify
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./infra/verify
 
 .PHONY: built
 built: $(LOCAL)

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
-	"sportello/shared/domain/problem"
 	"sportello/shared/edge/httpapi"
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/casefile"
@@ -106,7 +106,7 @@ func (h *handler) discard(ctx context.Context, c call, _ httpapi.None) (httpapi.
 // attach declares a file: of the draft, or, when the office has asked for something, of the reply.
 func (h *handler) attach(ctx context.Context, c call, in draft.Claim) (draft.Attached, error) {
 	attached, err := h.drafts.Attach(ctx, c.Caller, c.Path("id"), in)
-	if problem.Is(err, problem.Conflict) {
+	if errors.Is(err, draft.ErrPresented) {
 		return h.cases.Attach(ctx, c.Caller, c.Path("id"), in)
 	}
 	return attached, err
@@ -114,14 +114,18 @@ func (h *handler) attach(ctx context.Context, c call, in draft.Claim) (draft.Att
 
 func (h *handler) complete(ctx context.Context, c call, _ httpapi.None) (draft.Completed, error) {
 	completed, err := h.drafts.Complete(ctx, c.Caller, c.Path("id"), c.Path("aid"))
-	if problem.Is(err, problem.Conflict) {
+	if errors.Is(err, draft.ErrPresented) {
 		return h.cases.Complete(ctx, c.Caller, c.Path("id"), c.Path("aid"))
 	}
 	return completed, err
 }
 
 func (h *handler) detach(ctx context.Context, c call, _ httpapi.None) (httpapi.None, error) {
-	return httpapi.None{}, h.drafts.Detach(ctx, c.Caller, c.Path("id"), c.Path("aid"))
+	err := h.drafts.Detach(ctx, c.Caller, c.Path("id"), c.Path("aid"))
+	if errors.Is(err, draft.ErrPresented) {
+		err = h.cases.Detach(ctx, c.Caller, c.Path("id"), c.Path("aid"))
+	}
+	return httpapi.None{}, err
 }
 
 func (h *handler) timeline(ctx context.Context, c call, _ httpapi.None) (casefile.Story, error) {

@@ -62,6 +62,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	desk, err := office.New(office.Config{
 		Table: applications, Register: assembly.Table(p, env.Register), Archive: assembly.Bucket(p, env.Archive),
 		Documents: assembly.Bucket(p, env.Documents), Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
+		Colleague: people.Colleague,
 	})
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func (h handler) work(ctx context.Context, e queue.Envelope) error {
 
 // print prints a receipt as package pdf does. The registration may be under way or done: the receipt speaks of the presentation.
 func print(w io.Writer, a application.Application, r submit.Receipt) error {
-	service, err := catalogue.Lookup(a.Chamber, a.Service)
+	service, err := catalogue.Find(a.Chamber, a.Service)
 	if err != nil {
 		return err
 	}

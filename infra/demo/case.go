@@ -2,83 +2,30 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
+
+	"sportello/infra/road"
 )
-
-// view is an application as the APIs show it, as far as the demo looks.
-type view struct {
-	ID          string
-	State       string
-	Version     int64
-	PresentedAt *time.Time
-	Protocol    *protocol
-	Outcome     *struct {
-		Kind        string
-		DeliveredAt *time.Time
-		Document    string
-	}
-	Documents []document
-	Requests  []struct {
-		ID       string
-		Answered bool
-	}
-	Mail   []mailState
-	Survey *struct {
-		Token string
-		Rated bool
-	}
-	Deadline struct {
-		Due       string
-		Suspended bool
-	}
-}
-
-type protocol struct {
-	Number string `json:"number"`
-	Year   int    `json:"year"`
-	Date   string `json:"date"`
-}
-
-type document struct {
-	ID, Kind, Name, SHA256 string
-	Size                   int64
-	Protocol               *protocol
-}
-
-type mailState struct {
-	Kind      string `json:"kind"`
-	MessageID string `json:"messageId"`
-	State     string `json:"state"`
-}
 
 // told is one application on its way.
 type told struct {
-	*cloud
+	*road.Cloud
 	chamber, persona, provider string
 	company                    string // tax code, if a company's
 	domicile                   map[string]any
 	officerID                  string
 	byMail                     bool // the integration is answered by certified mail
 
-	citizen, office *browser
+	citizen, office *road.Browser
 	id              string
 	states          []string
-	presented       submitted
+	presented       road.Submitted
 	rating          int
 	address         string // where the applicant's mail went
-}
-
-type submitted struct {
-	State       string
-	PresentedAt time.Time
-	Receipt     struct {
-		ID, Digest, Due, Office, Responsible, Substitute string
-	}
 }
 
 func (t *told) path(rest string) string { return "/api/v1/applications/" + t.id + rest }
@@ -96,12 +43,12 @@ func (t *told) reached(state string) {
 	}
 }
 
-func (t *told) look(ctx context.Context) (view, error) {
-	var v view
-	err := t.citizen.get(ctx, t.path(""), &v)
-	if status(err) == http.StatusUnauthorized { // the clock was moved past the session's end
-		if err = t.citizen.login(ctx, t.provider, t.persona); err == nil {
-			err = t.citizen.get(ctx, t.path(""), &v)
+func (t *told) look(ctx context.Context) (road.View, error) {
+	var v road.View
+	err := t.citizen.Get(ctx, t.path(""), &v)
+	if road.Status(err) == http.StatusUnauthorized { // the clock was moved past the session's end
+		if err = t.citizen.Login(ctx, t.provider, t.persona); err == nil {
+			err = t.citizen.Get(ctx, t.path(""), &v)
 		}
 	}
 	if err == nil {
@@ -111,8 +58,8 @@ func (t *told) look(ctx context.Context) (view, error) {
 }
 
 // until waits for a view of the case that satisfies ok.
-func (t *told) until(ctx context.Context, what string, ok func(view) bool) (v view, err error) {
-	err = t.eventually(ctx, t.chamber+": "+what, func() (bool, error) {
+func (t *told) until(ctx context.Context, what string, ok func(road.View) bool) (v road.View, err error) {
+	err = t.Eventually(ctx, t.chamber+": "+what, func() (bool, error) {
 		if v, err = t.look(ctx); err != nil {
 			return false, err
 		}
@@ -123,15 +70,15 @@ func (t *told) until(ctx context.Context, what string, ok func(view) bool) (v vi
 
 // file goes from login to presentation.
 func (t *told) file(ctx context.Context) error {
-	if err := t.citizen.login(ctx, t.provider, t.persona); err != nil {
+	if err := t.citizen.Login(ctx, t.provider, t.persona); err != nil {
 		return err
 	}
 	profile, err := t.profile(ctx)
 	if err != nil {
 		return err
 	}
-	var v view
-	if err := t.citizen.post(ctx, "/api/v1/applications", map[string]any{"chamber": t.chamber, "service": "reclami", "profile": profile}, &v); err != nil {
+	var v road.View
+	if err := t.citizen.Post(ctx, "/api/v1/applications", map[string]any{"chamber": t.chamber, "service": "reclami", "profile": profile}, &v); err != nil {
 		return err
 	}
 	t.id = v.ID
@@ -147,7 +94,7 @@ func (t *told) profile(ctx context.Context) (string, error) {
 	var profiles struct {
 		Items []struct{ ID, Kind, TaxCode string }
 	}
-	if err := t.citizen.get(ctx, "/api/v1/profiles", &profiles); err != nil {
+	if err := t.citizen.Get(ctx, "/api/v1/profiles", &profiles); err != nil {
 		return "", err
 	}
 	for _, p := range profiles.Items {
@@ -160,22 +107,16 @@ func (t *told) profile(ctx context.Context) (string, error) {
 
 // fill saves the form, resumes it, and attaches a file.
 func (t *told) fill(ctx context.Context, version int64) error {
-	answers := map[string]any{
-		"subject": "registro-imprese", "factsDate": "2026-11-02", "facts": "Il 2 novembre ho chiesto una visura allo sportello e dopo tre ore di attesa l'ufficio ha chiuso.",
-		"request": "Chiedo una spiegazione e che le attese siano segnalate.", "privacy": true,
-	}
-	for name, value := range t.domicile {
-		answers[name] = value
-	}
+	answers := road.Complaint(t.domicile)
 	match := http.Header{"If-Match": {fmt.Sprintf("%q", fmt.Sprint(version))}}
-	var v view
-	if err := t.citizen.call(ctx, "PATCH", t.path(""), map[string]any{"answers": answers}, &v, match); err != nil {
+	var v road.View
+	if err := t.citizen.Call(ctx, "PATCH", t.path(""), map[string]any{"answers": answers}, &v, match); err != nil {
 		return err
 	}
-	if err := t.citizen.call(ctx, "PATCH", t.path(""), map[string]any{"answers": map[string]any{"facts": "da un altro dispositivo"}}, nil, match); status(err) != http.StatusPreconditionFailed {
+	if err := t.citizen.Call(ctx, "PATCH", t.path(""), map[string]any{"answers": map[string]any{"facts": "da un altro dispositivo"}}, nil, match); road.Status(err) != http.StatusPreconditionFailed {
 		return fmt.Errorf("saving an old version was not refused: %v", err)
 	}
-	if _, err := t.citizen.upload(ctx, t.path("/attachments"), "evidence", "biglietto.pdf", "application/pdf", smallPDF("Numero di attesa 42")); err != nil {
+	if _, err := t.citizen.Upload(ctx, t.path("/attachments"), "evidence", "biglietto.pdf", "application/pdf", road.PDF("Numero di attesa 42")); err != nil {
 		return err
 	}
 	t.say("bozza salvata, una copia vecchia rifiutata, un allegato caricato")
@@ -184,12 +125,12 @@ func (t *told) fill(ctx context.Context, version int64) error {
 
 // submit presents, and asks again with the same key: the answer must be the same.
 func (t *told) submit(ctx context.Context) error {
-	key := http.Header{"Idempotency-Key": {uuid()}}
-	if err := t.citizen.call(ctx, "POST", t.path("/submission"), map[string]any{}, &t.presented, key); err != nil {
+	key := http.Header{"Idempotency-Key": {road.UUID()}}
+	if err := t.citizen.Call(ctx, "POST", t.path("/submission"), map[string]any{}, &t.presented, key); err != nil {
 		return err
 	}
-	var again submitted
-	if err := t.citizen.call(ctx, "POST", t.path("/submission"), map[string]any{}, &again, key); err != nil {
+	var again road.Submitted
+	if err := t.citizen.Call(ctx, "POST", t.path("/submission"), map[string]any{}, &again, key); err != nil {
 		return err
 	}
 	if again != t.presented {
@@ -197,7 +138,7 @@ func (t *told) submit(ctx context.Context) error {
 	}
 	t.reached("presented")
 	t.say("presentata il %s, impronta %s…, risposta entro il %s", t.presented.PresentedAt.Format(time.RFC3339), t.presented.Receipt.Digest[:12], t.presented.Receipt.Due)
-	v, err := t.until(ctx, "number and receipt", func(v view) bool {
+	v, err := t.until(ctx, "number and receipt", func(v road.View) bool {
 		return v.Protocol != nil && len(v.Documents) >= 2
 	})
 	if err != nil {
@@ -205,7 +146,7 @@ func (t *told) submit(ctx context.Context) error {
 	}
 	t.say("protocollo n. %s/%d del %s; ricevuta in PDF", v.Protocol.Number, v.Protocol.Year, v.Protocol.Date)
 	for _, d := range v.Documents {
-		data, err := t.citizen.download(ctx, t.path("/documents/"+d.ID))
+		data, err := t.citizen.Download(ctx, t.path("/documents/"+d.ID))
 		if err != nil {
 			return err
 		}
@@ -218,20 +159,20 @@ func (t *told) submit(ctx context.Context) error {
 
 // work is the office's part: charge, message, integration, decision.
 func (t *told) work(ctx context.Context) error {
-	if err := t.office.post(ctx, t.desk("/assignment"), map[string]any{}, nil); err != nil {
+	if err := t.office.Post(ctx, t.desk("/assignment"), map[string]any{}, nil); err != nil {
 		return err
 	}
-	if err := t.office.post(ctx, t.desk("/messages"), map[string]any{"text": "Buongiorno, stiamo verificando quanto segnalato."}, nil); err != nil {
+	if err := t.office.Post(ctx, t.desk("/messages"), map[string]any{"text": "Buongiorno, stiamo verificando quanto segnalato."}, nil); err != nil {
 		return err
 	}
-	if err := t.citizen.post(ctx, t.path("/messages"), map[string]any{"text": "Grazie, resto in attesa."}, nil); err != nil {
+	if err := t.citizen.Post(ctx, t.path("/messages"), map[string]any{"text": "Grazie, resto in attesa."}, nil); err != nil {
 		return err
 	}
 	var asked struct{ ID, Due string }
-	if err := t.office.post(ctx, t.desk("/integration-requests"), map[string]any{"text": "Per favore indichi l'orario di arrivo.", "days": 10}, &asked); err != nil {
+	if err := t.office.Post(ctx, t.desk("/integration-requests"), map[string]any{"text": "Per favore indichi l'orario di arrivo.", "days": 10}, &asked); err != nil {
 		return err
 	}
-	v, err := t.until(ctx, "integration request", func(v view) bool { return v.State == "awaiting_integration" && v.Deadline.Suspended })
+	v, err := t.until(ctx, "integration request", func(v road.View) bool { return v.State == "awaiting_integration" && v.Deadline.Suspended })
 	if err != nil {
 		return err
 	}
@@ -239,7 +180,7 @@ func (t *told) work(ctx context.Context) error {
 	if err := t.answer(ctx, asked.ID); err != nil {
 		return err
 	}
-	if _, err := t.until(ctx, "integration received", func(v view) bool { return v.State == "in_progress" }); err != nil {
+	if _, err := t.until(ctx, "integration received", func(v road.View) bool { return v.State == "in_progress" }); err != nil {
 		return err
 	}
 	if t.byMail {
@@ -253,23 +194,23 @@ func (t *told) work(ctx context.Context) error {
 // answer answers the integration request at the desk, or by certified mail as the law allows (CAD art. 65 c.1 c-bis).
 func (t *told) answer(ctx context.Context, request string) error {
 	if !t.byMail {
-		file, err := t.citizen.upload(ctx, t.path("/attachments"), "reply", "orario.pdf", "application/pdf", smallPDF("Arrivo alle 9:10"))
+		file, err := t.citizen.Upload(ctx, t.path("/attachments"), "reply", "orario.pdf", "application/pdf", road.PDF("Arrivo alle 9:10"))
 		if err != nil {
 			return err
 		}
-		return t.citizen.post(ctx, t.path("/replies"), map[string]any{"request": request, "text": "Sono arrivato alle 9:10.", "attachments": []string{file}}, nil)
+		return t.citizen.Post(ctx, t.path("/replies"), map[string]any{"request": request, "text": "Sono arrivato alle 9:10.", "attachments": []string{file}}, nil)
 	}
 	asked, err := t.received(ctx, "integration-request")
 	if err != nil {
 		return err
 	}
 	t.address = asked.To[0]
-	return t.write(ctx, asked.To[0], asked.From, "Re: "+asked.Subject, "Sono arrivato alle 9:10.", asked.MessageID)
+	return t.Write(ctx, asked.To[0], asked.From, "Re: "+asked.Subject, "Sono arrivato alle 9:10.", asked.MessageID)
 }
 
 // received waits until a letter of a kind has been delivered, and returns it.
-func (t *told) received(ctx context.Context, kind string) (mail, error) {
-	v, err := t.until(ctx, "letter "+kind+" delivered", func(v view) bool {
+func (t *told) received(ctx context.Context, kind string) (road.Mail, error) {
+	v, err := t.until(ctx, "letter "+kind+" delivered", func(v road.View) bool {
 		for _, m := range v.Mail {
 			if m.Kind == kind && m.State == "delivered" {
 				return true
@@ -278,38 +219,36 @@ func (t *told) received(ctx context.Context, kind string) (mail, error) {
 		return false
 	})
 	if err != nil {
-		return mail{}, err
+		return road.Mail{}, err
 	}
-	mails, err := t.mails(ctx)
+	mails, err := t.Mails(ctx)
 	if err != nil {
-		return mail{}, err
+		return road.Mail{}, err
 	}
 	for _, m := range v.Mail {
 		for _, seen := range mails {
-			if m.Kind == kind && bare(seen.MessageID) == bare(m.MessageID) {
+			if m.Kind == kind && road.Bare(seen.MessageID) == road.Bare(m.MessageID) {
 				return seen, nil
 			}
 		}
 	}
-	return mail{}, fmt.Errorf("letter %s was never at the provider", kind)
+	return road.Mail{}, fmt.Errorf("letter %s was never at the provider", kind)
 }
-
-func bare(id string) string { return strings.Trim(id, "<> ") }
 
 // decide uploads the outcome's document and decides.
 func (t *told) decide(ctx context.Context) error {
-	file, err := t.office.upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", smallPDF("Il reclamo è fondato"))
+	file, err := t.office.Upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", road.PDF("Il reclamo è fondato"))
 	if err != nil {
 		return err
 	}
 	body := map[string]any{"outcome": "founded", "text": "Il reclamo è fondato: da oggi i tempi di attesa sono esposti all'ingresso.", "document": file}
-	if err := t.office.post(ctx, t.desk("/decision"), body, nil); err != nil {
+	if err := t.office.Post(ctx, t.desk("/decision"), body, nil); err != nil {
 		return err
 	}
-	if err := t.office.post(ctx, t.desk("/decision"), body, nil); status(err) != http.StatusConflict {
+	if err := t.office.Post(ctx, t.desk("/decision"), body, nil); road.Status(err) != http.StatusConflict {
 		return fmt.Errorf("a second decision was not refused: %v", err)
 	}
-	v, err := t.until(ctx, "outcome numbered", func(v view) bool {
+	v, err := t.until(ctx, "outcome numbered", func(v road.View) bool {
 		for _, d := range v.Documents {
 			if d.Kind == "outcome" && d.Protocol != nil {
 				return true
@@ -340,11 +279,11 @@ func (t *told) rate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.until(ctx, "outcome effective", func(v view) bool { return v.Outcome.DeliveredAt != nil }); err != nil {
+		if _, err := t.until(ctx, "outcome effective", func(v road.View) bool { return v.Outcome.DeliveredAt != nil }); err != nil {
 			return err
 		}
 		t.say("esito consegnato per PEC a %s", outcome.To[0])
-		text, err := t.original(ctx, outcome.ID)
+		text, err := t.Original(ctx, outcome.ID)
 		if err != nil {
 			return err
 		}
@@ -356,15 +295,15 @@ func (t *told) rate(ctx context.Context) error {
 	}
 	t.rating = 5
 	rating := map[string]any{"rating": 5, "reasons": []string{"Le indicazioni erano chiare"}, "text": "Risposta rapida."}
-	anyone := &browser{client: &http.Client{Transport: shared, Timeout: 30 * time.Second}, base: t.citizen.base}
-	if err := anyone.post(ctx, "/api/v1/surveys/"+token, rating, nil); err != nil {
+	anyone := t.citizen.Anonymous()
+	if err := anyone.Post(ctx, "/api/v1/surveys/"+token, rating, nil); err != nil {
 		return err
 	}
-	if err := anyone.post(ctx, "/api/v1/surveys/"+token, rating, nil); err != nil {
+	if err := anyone.Post(ctx, "/api/v1/surveys/"+token, rating, nil); err != nil {
 		return fmt.Errorf("the same rating again: %w", err)
 	}
 	rating["rating"], rating["reasons"] = 1, []string{"Altro"}
-	if err := anyone.post(ctx, "/api/v1/surveys/"+token, rating, nil); status(err) != http.StatusConflict {
+	if err := anyone.Post(ctx, "/api/v1/surveys/"+token, rating, nil); road.Status(err) != http.StatusConflict {
 		return fmt.Errorf("a second rating was not refused: %v", err)
 	}
 	t.say("valutata con 5 stelle; una seconda valutazione rifiutata")
@@ -373,10 +312,10 @@ func (t *told) rate(ctx context.Context) error {
 
 // keep lets time pass until every message has arrived, and waits until the case is closed and preserved.
 func (t *told) keep(ctx context.Context) error {
-	if err := t.advance(ctx, 5*time.Minute); err != nil { // an address that a register was still looking for
+	if err := t.Advance(ctx, 5*time.Minute); err != nil { // an address that a register was still looking for
 		return err
 	}
-	_, err := t.until(ctx, "every message delivered", func(v view) bool {
+	_, err := t.until(ctx, "every message delivered", func(v road.View) bool {
 		for _, m := range v.Mail {
 			if m.State != "delivered" {
 				return false
@@ -387,17 +326,17 @@ func (t *told) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.advance(ctx, 61*time.Minute); err != nil { // the closing is tried again after an hour
+	if err := t.Advance(ctx, 61*time.Minute); err != nil { // the closing is tried again after an hour
 		return err
 	}
-	if _, err := t.until(ctx, "closed", func(v view) bool { return v.State == "closed" || v.State == "preserved" }); err != nil {
+	if _, err := t.until(ctx, "closed", func(v road.View) bool { return v.State == "closed" || v.State == "preserved" }); err != nil {
 		return err
 	}
 	// The provider may take its time: it is asked again every five minutes.
 	asked := 0
-	_, err = t.until(ctx, "preserved", func(v view) bool {
+	_, err = t.until(ctx, "preserved", func(v road.View) bool {
 		if asked++; asked%8 == 0 && v.State == "closed" {
-			err = t.advance(ctx, 6*time.Minute)
+			err = t.Advance(ctx, 6*time.Minute)
 		}
 		return v.State == "preserved" || err != nil
 	})
@@ -405,37 +344,4 @@ func (t *told) keep(ctx context.Context) error {
 		t.say("chiusa, pacchetto versato, rapporto di versamento archiviato")
 	}
 	return err
-}
-
-func uuid() string {
-	raw := make([]byte, 16)
-	_, _ = rand.Read(raw) // never fails
-	raw[6], raw[8] = raw[6]&0x0f|0x40, raw[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
-}
-
-// smallPDF is a one-page PDF with a line of text.
-func smallPDF(text string) []byte {
-	stream := "BT /F1 16 Tf 72 760 Td (" + strings.NewReplacer("(", "", ")", "", "\\", "", "è", "e'").Replace(text) + ") Tj ET"
-	objects := []string{
-		"<< /Type /Catalog /Pages 2 0 R >>",
-		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
-		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(stream), stream),
-		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-	}
-	var out strings.Builder
-	out.WriteString("%PDF-1.4\n")
-	var places []int
-	for n, o := range objects {
-		places = append(places, out.Len())
-		fmt.Fprintf(&out, "%d 0 obj\n%s\nendobj\n", n+1, o)
-	}
-	table := out.Len()
-	fmt.Fprintf(&out, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
-	for _, place := range places {
-		fmt.Fprintf(&out, "%010d 00000 n \n", place)
-	}
-	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, table)
-	return []byte(out.String())
 }

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	_ "time/tzdata" // Europe/Rome, wherever it runs
+	"sportello/infra/road"
 )
 
 // report is what demo.json holds.
@@ -24,17 +23,17 @@ type report struct {
 }
 
 type caseReport struct {
-	Service     string      `json:"service"`
-	Chamber     string      `json:"chamber"`
-	Application string      `json:"application"`
-	States      []string    `json:"states"`
-	Protocol    *protocol   `json:"protocol"`
-	PEC         []mailState `json:"pec"`
-	Payment     any         `json:"payment"`
-	Outcome     string      `json:"outcome"`
-	Rating      int         `json:"rating"`
-	Package     string      `json:"package"`
-	Evidence    *string     `json:"evidence"`
+	Service     string           `json:"service"`
+	Chamber     string           `json:"chamber"`
+	Application string           `json:"application"`
+	States      []string         `json:"states"`
+	Protocol    *road.Protocol   `json:"protocol"`
+	PEC         []road.MailState `json:"pec"`
+	Payment     any              `json:"payment"`
+	Outcome     string           `json:"outcome"`
+	Rating      int              `json:"rating"`
+	Package     string           `json:"package"`
+	Evidence    *string          `json:"evidence"`
 }
 
 // check holds the invariants against what can be seen from outside.
@@ -51,7 +50,7 @@ func (d *demo) check(ctx context.Context) report {
 			r.Invariants[name] = err.Error()
 		}
 	}
-	output, err := d.verify(ctx)
+	output, err := road.Verify(ctx, d.verifier, d.Cloud)
 	r.verifier = output
 	if err != nil {
 		r.Invariants["I2"] = "verifica: " + err.Error()
@@ -60,7 +59,7 @@ func (d *demo) check(ctx context.Context) report {
 }
 
 func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
-	c := caseReport{Service: "reclami", Chamber: t.chamber, Application: t.id, Rating: t.rating, PEC: []mailState{}}
+	c := caseReport{Service: "reclami", Chamber: t.chamber, Application: t.id, Rating: t.rating, PEC: []road.MailState{}}
 	v, err := t.look(ctx)
 	if err != nil {
 		return c
@@ -69,14 +68,13 @@ func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
 	if v.Outcome != nil {
 		c.Outcome = v.Outcome.Kind
 	}
-	var packages struct {
-		Items []struct{ ID, SHA256 string }
+	packages, err := d.Packages(ctx)
+	if err != nil {
+		return c
 	}
-	if err := d.outside().get(ctx, "/control/packages", &packages); err == nil {
-		for _, p := range packages.Items {
-			if strings.Contains(p.ID, t.id) {
-				c.Package = p.SHA256
-			}
+	for _, p := range packages {
+		if strings.Contains(p.ID, t.id) {
+			c.Package = p.SHA256
 		}
 	}
 	return c
@@ -95,7 +93,7 @@ func (d *demo) accepted(ctx context.Context) error {
 		var problems struct {
 			Items []struct{ Kind, Detail string }
 		}
-		if err := t.office.get(ctx, "/chamber/v1/problems", &problems); err != nil {
+		if err := t.office.Get(ctx, "/chamber/v1/problems", &problems); err != nil {
 			return err
 		}
 		if len(problems.Items) > 0 {
@@ -112,24 +110,15 @@ func (d *demo) register(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var page struct {
-			Items []struct{ Number, Event, Kind string }
+		entries, err := road.Register(ctx, t.office, v.Protocol.Year)
+		if err == nil {
+			err = road.Unbroken(entries)
 		}
-		if err := t.office.get(ctx, fmt.Sprintf("/chamber/v1/register/%d", v.Protocol.Year), &page); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.chamber, err)
 		}
-		events := map[string]bool{}
-		for n, e := range page.Items {
-			if e.Number != fmt.Sprintf("%07d", n+1) {
-				return fmt.Errorf("%s: il numero %s è al posto %d", t.chamber, e.Number, n+1)
-			}
-			if events[e.Event] {
-				return fmt.Errorf("%s: l'evento del numero %s è registrato due volte", t.chamber, e.Number)
-			}
-			events[e.Event] = true
-		}
-		if len(page.Items) < 4 { // application, request, answer, decision
-			return fmt.Errorf("%s: solo %d registrazioni", t.chamber, len(page.Items))
+		if len(entries) < 4 { // application, request, answer, decision
+			return fmt.Errorf("%s: solo %d registrazioni", t.chamber, len(entries))
 		}
 	}
 	return nil
@@ -137,18 +126,12 @@ func (d *demo) register(ctx context.Context) error {
 
 // once: I3, every certified message left once.
 func (d *demo) once(ctx context.Context) error {
-	mails, err := d.mails(ctx)
+	mails, err := d.Mails(ctx)
 	if err != nil {
 		return err
 	}
-	seen := map[string]int{}
-	for _, m := range mails {
-		seen[bare(m.MessageID)]++
-	}
-	for id, n := range seen {
-		if n > 1 {
-			return fmt.Errorf("il messaggio %s è partito %d volte", id, n)
-		}
+	if err := road.Once(mails, func(string) bool { return false }); err != nil {
+		return err
 	}
 	for _, t := range d.cases {
 		v, err := t.look(ctx)
@@ -171,20 +154,18 @@ func (d *demo) once(ctx context.Context) error {
 func (d *demo) strangers(ctx context.Context) error {
 	for n, t := range d.cases {
 		other := d.cases[(n+1)%len(d.cases)]
-		stranger := openBrowser(d.cloud, t.chamber)
-		if err := stranger.login(ctx, "spid", "marco"); err != nil {
+		stranger := road.OpenBrowser(d.Cloud, t.chamber)
+		if err := stranger.Login(ctx, "spid", "marco"); err != nil {
 			return err
 		}
-		for _, path := range []string{t.path(""), t.path("/timeline"), t.path("/documents/" + t.presented.Receipt.ID)} {
-			if err := stranger.get(ctx, path, nil); status(err) != http.StatusNotFound {
-				return fmt.Errorf("uno sconosciuto su %s ottiene %v", path, err)
-			}
+		if err := road.Hidden(ctx, stranger, t.path(""), t.path("/timeline"), t.path("/documents/"+t.presented.Receipt.ID)); err != nil {
+			return err
 		}
-		if err := other.office.get(ctx, t.desk(""), nil); status(err) != http.StatusNotFound {
-			return fmt.Errorf("la chiave di %s vede una pratica di %s: %v", other.chamber, t.chamber, err)
+		if err := road.Hidden(ctx, other.office, t.desk("")); err != nil {
+			return fmt.Errorf("la chiave di %s per una pratica di %s: %w", other.chamber, t.chamber, err)
 		}
-		nobody := openBrowser(d.cloud, t.chamber)
-		if err := nobody.get(ctx, t.path(""), nil); status(err) != http.StatusUnauthorized {
+		nobody := road.OpenBrowser(d.Cloud, t.chamber)
+		if err := nobody.Get(ctx, t.path(""), nil); road.Status(err) != http.StatusUnauthorized {
 			return fmt.Errorf("senza accesso si ottiene %v", err)
 		}
 	}
@@ -198,28 +179,14 @@ func (d *demo) clock(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if v.PresentedAt == nil || !v.PresentedAt.Equal(t.presented.PresentedAt) {
-			return fmt.Errorf("%s: presentata il %v, non il %v", t.chamber, v.PresentedAt, t.presented.PresentedAt)
+		if err := road.OnTime(v, t.presented.PresentedAt); err != nil {
+			return fmt.Errorf("%s: %w", t.chamber, err)
 		}
-		if v.Protocol.Date != t.presented.PresentedAt.In(rome()).Format(time.DateOnly) {
+		if v.Protocol.Date != t.presented.PresentedAt.In(road.Rome()).Format(time.DateOnly) {
 			return fmt.Errorf("%s: protocollata il %s", t.chamber, v.Protocol.Date)
 		}
 	}
 	return nil
-}
-
-// verify has the offline verifier read register, chain and archive.
-func (d *demo) verify(ctx context.Context) (string, error) {
-	program, err := filepath.Abs(d.verifier)
-	if err != nil {
-		return "", err
-	}
-	command := exec.CommandContext(ctx, program, "--data", d.Data, "--s3", d.S3, "--dynamodb", d.Dynamo)
-	output, err := command.CombinedOutput()
-	if err != nil {
-		return string(output), fmt.Errorf("%w: %s", err, output)
-	}
-	return string(output), nil
 }
 
 func (r report) sound() bool {

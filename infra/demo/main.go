@@ -16,6 +16,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"sportello/infra/road"
 )
 
 func main() {
@@ -43,12 +45,12 @@ func run(ctx context.Context) error {
 	flag.Parse()
 
 	began := time.Now()
-	cloud, err := startCloud(ctx, *local)
+	cloud, err := road.Start(ctx, *local)
 	if err != nil {
 		return err
 	}
-	defer cloud.stop(*keep)
-	d := &demo{cloud: cloud, verifier: *verify}
+	defer end(cloud, *keep)
+	d := &demo{Cloud: cloud, verifier: *verify}
 	if err := d.tell(ctx); err != nil {
 		return err
 	}
@@ -62,4 +64,14 @@ func run(ctx context.Context) error {
 		return errBroken
 	}
 	return nil
+}
+
+// end stops the cloud and, unless it is to be kept, removes its folder.
+func end(cloud *road.Cloud, keep bool) {
+	cloud.Stop()
+	if keep {
+		fmt.Println("Dati in", cloud.Folder)
+		return
+	}
+	cloud.Remove()
 }

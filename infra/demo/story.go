@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"sportello/infra/road"
 )
 
 // demo is the whole story.
 type demo struct {
-	*cloud
+	*road.Cloud
 	verifier string
 	cases    []*told
 	days     []string // the days that were sealed
@@ -22,7 +24,7 @@ const (
 
 // tell drives three complaints, at three chambers, by three kinds of applicant.
 func (d *demo) tell(ctx context.Context) error {
-	keys, err := d.keys()
+	keys, err := d.Keys()
 	if err != nil {
 		return err
 	}
@@ -36,9 +38,9 @@ func (d *demo) tell(ctx context.Context) error {
 	}
 	fmt.Println("Reclami: tre Camere, tre persone, dal login alla conservazione")
 	for _, t := range d.cases {
-		t.cloud = d.cloud
-		t.citizen = openBrowser(d.cloud, t.chamber)
-		t.office = openOffice(d.cloud, keys[t.chamber], t.officerID)
+		t.Cloud = d.Cloud
+		t.citizen = road.OpenBrowser(d.Cloud, t.chamber)
+		t.office = road.OpenOffice(d.Cloud, keys[t.chamber], t.officerID)
 	}
 	for _, part := range []func(*told) error{
 		func(t *told) error { return t.file(ctx) },
@@ -57,17 +59,17 @@ func (d *demo) tell(ctx context.Context) error {
 
 // seal moves the clock past the next working day's close and waits until every chamber's day is sealed.
 func (d *demo) seal(ctx context.Context) error {
-	now, err := d.now(ctx)
+	now, err := d.Now(ctx)
 	if err != nil {
 		return err
 	}
-	day := now.In(rome()).Format(time.DateOnly)
+	day := now.In(road.Rome()).Format(time.DateOnly)
 	sealed := false
 	for range 7 { // until the next working day: a weekend and holidays lie between at most
-		if err := d.advance(ctx, 24*time.Hour); err != nil {
+		if err := d.Advance(ctx, 24*time.Hour); err != nil {
 			return err
 		}
-		if err := d.fire(ctx, "Daily"); err != nil {
+		if err := d.Fire(ctx, "Daily"); err != nil {
 			return err
 		}
 		for range 20 {
@@ -93,7 +95,7 @@ func (d *demo) seal(ctx context.Context) error {
 func (d *demo) sealed(ctx context.Context, day string) (bool, error) {
 	for _, t := range d.cases {
 		var seal struct{ State string }
-		if err := t.office.get(ctx, "/chamber/v1/seals/"+day, &seal); err != nil {
+		if err := t.office.Get(ctx, "/chamber/v1/seals/"+day, &seal); err != nil {
 			return false, err
 		}
 		if seal.State != "sealed" {
@@ -101,12 +103,4 @@ func (d *demo) sealed(ctx context.Context, day string) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-func rome() *time.Location {
-	location, err := time.LoadLocation("Europe/Rome")
-	if err != nil {
-		panic(err) // embedded
-	}
-	return location
 }

@@ -115,6 +115,10 @@ func (b *builder) modules(folder string) func(context.Context) (bool, error) {
 	}
 }
 
+// alike is the environment of every build. With it and -trimpath everywhere, what the programs have in common (the standard
+// library, the AWS SDK) is compiled once: it halves the first start.
+var alike = []string{"CGO_ENABLED=0"}
+
 // gateway builds versitygw, which takes a minute, when there is none or its
 // pinned version changed.
 func (b *builder) gateway(ctx context.Context) (bool, error) {
@@ -126,7 +130,7 @@ func (b *builder) gateway(ctx context.Context) (bool, error) {
 	if have, err := os.Stat(binary); err == nil && !have.ModTime().Before(pin.ModTime()) {
 		return false, nil
 	}
-	err = b.run(ctx, b.path("infra", "local", "tools"), nil, "go", "build", "-trimpath", "-ldflags=-s",
+	err = b.run(ctx, b.path("infra", "local", "tools"), alike, "go", "build", "-trimpath", "-ldflags=-s",
 		"-o", binary, "github.com/versity/versitygw/cmd/versitygw")
 	if err != nil {
 		return true, err
@@ -138,7 +142,7 @@ func (b *builder) gateway(ctx context.Context) (bool, error) {
 
 func (b *builder) outside(ctx context.Context) (bool, error) {
 	return b.whenChanged(filepath.Join(b.Bin, ".outside"), []string{"infra/local"}, []string{filepath.Join(b.Bin, "outside")}, func() error {
-		return b.run(ctx, b.path("infra", "local"), nil, "go", "build", "-o", filepath.Join(b.Bin, "outside"), "./cmd/outside")
+		return b.run(ctx, b.path("infra", "local"), alike, "go", "build", "-trimpath", "-o", filepath.Join(b.Bin, "outside"), "./cmd/outside")
 	})
 }
 
@@ -177,7 +181,7 @@ func (b *builder) functions(ctx context.Context) (bool, error) {
 			return err
 		}
 		args := append([]string{"build", "-trimpath", "-ldflags=-s", "-tags=lambda.norpc", "-o", stage + string(filepath.Separator)}, packages...)
-		if err := b.run(ctx, b.Root, []string{"CGO_ENABLED=0"}, "go", args...); err != nil {
+		if err := b.run(ctx, b.Root, alike, "go", args...); err != nil {
 			return err
 		}
 		return b.place(stage, wanted)

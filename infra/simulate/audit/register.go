@@ -218,6 +218,9 @@ func (a *Auditor) sealed(b *book, day, words string) {
 	key := b.chamber + " " + day
 	again := a.lost.seal(a, key, words)
 	a.seals[key] = words
+	if again {
+		return // it came back as it was, and was looked at then
+	}
 	s, err := register.ParseSeal([]byte(words))
 	if err != nil {
 		a.Report(Register, "the seal of %s cannot be read: %v", key, err)
@@ -238,12 +241,10 @@ func (a *Auditor) sealed(b *book, day, words string) {
 	} else if !ok && a.anySeal(b.chamber) {
 		a.Report(Register, "%s was sealed before %s", day, yesterday(day))
 	}
-	if seq, hash := b.last(); !again && (s.Head.Seq != seq || s.Head.Hash != hash && seq > 0) {
+	if seq, hash := b.last(); s.Head.Seq != seq || s.Head.Hash != hash && seq > 0 {
 		a.Report(Register, "the seal of %s names seq %d as head, it is %d", key, s.Head.Seq, seq)
 	}
-	if !again {
-		a.pendingOn(key, s, day)
-	}
+	a.pendingOn(key, s, day)
 }
 
 // anySeal tells whether any day of a chamber but the one at hand was sealed.
@@ -301,6 +302,9 @@ func (a *Auditor) archived(name string, whole bool) {
 			}
 			for at < len(b.records) && b.records[at].Seq < r.Seq && !whole {
 				at++ // a block that is not archived yet
+			}
+			if at == len(b.records) && a.lost.expects(r) {
+				return // restored, and nobody has taken the archive in yet
 			}
 			if at >= len(b.records) || b.records[at] != r {
 				a.Report(Register, "%s: archived seq %d is not the table's", name, r.Seq)

@@ -8,10 +8,11 @@ import (
 	"slices"
 )
 
-// Pair is how often an effect of a step was met, and how often the process was killed around it.
-type Pair struct{ Seen, Before, After int }
+// Pair is how often an effect of a step was met and went through, and how often the process was killed around it.
+type Pair struct{ Seen, Done, Before, After int }
 
-// Coverage is the registry of all pairs that were met. A pair that was met must be crashed.
+// Coverage is the registry of all pairs that were met. A pair that ever went through must be crashed; some only exist as the loser's part of
+// a race, and never do.
 type Coverage struct {
 	Need  int // kills before, and kills after, that make a pair covered
 	pairs map[place]*Pair
@@ -36,6 +37,7 @@ func (c *Coverage) Add(o *Coverage) {
 	for at, p := range o.pairs {
 		own := c.pair(at.step, at.effect)
 		own.Seen += p.Seen
+		own.Done += p.Done
 		own.Before += p.Before
 		own.After += p.After
 	}
@@ -46,12 +48,14 @@ func (c *Coverage) Uncovered() []string {
 	var list []string
 	for _, at := range c.sorted() {
 		p := c.pairs[at]
-		if p.Before < c.Need || p.After < c.Need {
+		if !p.covered(c.Need) {
 			list = append(list, fmt.Sprintf("%s, %s: met %d times, killed %d before and %d after", at.step, at.effect, p.Seen, p.Before, p.After))
 		}
 	}
 	return list
 }
+
+func (p *Pair) covered(need int) bool { return p.Done == 0 || p.Before >= need && p.After >= need }
 
 // Len is how many pairs were met.
 func (c *Coverage) Len() int { return len(c.pairs) }
@@ -75,7 +79,10 @@ func (c *Coverage) Print(w io.Writer) {
 		}
 		p := c.pairs[at]
 		mark := ""
-		if p.Before < c.Need || p.After < c.Need {
+		switch {
+		case p.Done == 0:
+			mark = "  always refused: the loser of a race"
+		case !p.covered(c.Need):
 			mark = "  UNCOVERED"
 		}
 		fmt.Fprintf(w, "    %-68s %9d %8d %8d%s\n", at.effect, p.Seen, p.Before, p.After, mark)

@@ -140,6 +140,9 @@ func (i *Injector) Do(effect string, kind Kind, unclear error, do func() error) 
 		return i.fail(f, effect, "unclear, not done", unclear)
 	}
 	err := do()
+	if err == nil {
+		pair.Done++
+	}
 	if err == nil && i.crashes(pair.After, pair.Seen) {
 		pair.After++
 		i.crash(f, effect, true)

@@ -10,12 +10,7 @@ import (
 // kind names the sort of row that a key leads to: what distinguishes one effect of a step from another.
 func kind(key table.Key) string {
 	switch {
-	case strings.HasPrefix(key.PK, "OUT#"):
-		return "OUT." + strings.Split(key.PK, "#")[1]
 	case strings.HasPrefix(key.PK, "E#"):
-		if strings.Contains(key.SK, "#A") {
-			return "ANNEX"
-		}
 		return "ENTRY"
 	case strings.HasPrefix(key.PK, "APP#"), strings.HasPrefix(key.PK, "CH#"):
 		return head(key.SK)
@@ -37,16 +32,20 @@ func queried(q table.Query) string {
 	if prefix := head(q.Prefix); prefix != "" && !strings.HasPrefix(q.PK, "E#") {
 		return head(q.PK) + "/" + prefix
 	}
-	return kind(table.Key{PK: q.PK})
+	return head(q.PK)
 }
 
-// committed names a commit by the sorts of rows it touches: deleted ones with a minus, checked ones with a question mark.
+// committed names a commit by the sorts of rows it touches: deleted ones with a minus, checked ones with a question mark. The pending row
+// is left out where it is deleted: it goes with the outbox row, if it is still there.
 func committed(changes []table.Change) string {
 	var kinds []string
 	for _, c := range changes {
 		k := kind(c.Item.Key)
 		switch c.Op {
 		case table.OpDelete:
+			if k == "PEND" {
+				continue
+			}
 			k = "-" + k
 		case table.OpCheck:
 			k = "?" + k

@@ -14,7 +14,7 @@ type Table struct {
 	Name  string
 	*Injector
 	// Part names the part of the step that a read of such a row begins, or "".
-	Part func(step, kind string) string
+	Part func(step string, key table.Key) string
 }
 
 var _ table.Table = Table{}
@@ -23,7 +23,7 @@ var _ table.Table = Table{}
 func (t Table) Get(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
 	what := kind(keys[0])
 	if f := t.Frame(); f != nil && t.Part != nil {
-		if part := t.Part(f.Step, what); part != "" {
+		if part := t.Part(f.Step, keys[0]); part != "" {
 			f.Part = part
 		}
 	}

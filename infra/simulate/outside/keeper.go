@@ -50,7 +50,11 @@ func (k *Keeper) Deposit(id string, zip []byte) error {
 	if !k.Calm && k.Random.Float64() < 0.05 {
 		return keeping.ErrRefused
 	}
-	d := &deposit{digest: digest, ready: k.Now().Add(time.Duration(k.Random.Int64N(int64(8 * time.Hour))))}
+	wait := 20 * time.Minute
+	if k.Random.IntN(20) == 0 {
+		wait = 8 * time.Hour
+	}
+	d := &deposit{digest: digest, ready: k.Now().Add(time.Duration(k.Random.Int64N(int64(wait))))}
 	if !k.Calm && k.Random.Float64() < 0.06 {
 		d.refused = k.Now().Add(time.Duration(k.Random.Int64N(int64(9 * 24 * time.Hour))))
 	}

@@ -40,20 +40,20 @@ type errand struct {
 
 // planApplicants decides who files on a day: more on working days, in waves around midnight, and once in a while all at once.
 func (w *World) planApplicants(c catalogue.Chamber, date deadline.Date) {
-	filings := 1 + w.life.IntN(3)
+	filings := w.life.IntN(2)
 	if casefile.Calendar(c.ID).Working(date) {
-		filings += 1 + w.life.IntN(3)
+		filings += 1 + w.life.IntN(2)
 	}
 	for range filings {
 		w.errandAt(c, date.Start().Add(time.Duration(w.life.Int64N(int64(24*time.Hour)))))
 	}
 	newYear := date.Month == time.December && date.Day == 31
-	if newYear || w.life.IntN(40) == 0 { // around midnight
+	if newYear || w.life.IntN(60) == 0 { // around midnight
 		for range 12 {
 			w.errandAt(c, date.End().Add(time.Duration(w.life.IntN(40)-39)*time.Minute))
 		}
 	}
-	if w.life.IntN(60) == 0 { // a click day: blocks fill
+	if w.life.IntN(120) == 0 { // a click day: blocks fill
 		opens := date.Start().Add(time.Duration(8+w.life.IntN(8)) * time.Hour)
 		for range 30 {
 			w.errandAt(c, opens.Add(time.Duration(w.life.IntN(90))*time.Second))
@@ -116,16 +116,16 @@ func (e *errand) write() {
 		e.save(chance > 15)
 	case chance < 14:
 		e.otherDevice()
-	case chance < 24 && len(e.files) == 0:
+	case chance < 26 && len(e.files) == 0:
 		e.attach()
 	case len(e.files) > 0:
 		e.finishFile(chance < 30)
-	case chance < 27:
+	case chance < 28:
 		e.show()
-	case chance < 29:
+	case chance < 31:
 		e.discard()
 		next = e.later
-	case chance < 31:
+	case chance < 33:
 		e.reuseKey()
 	default:
 		next = e.submit()

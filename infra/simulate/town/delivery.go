@@ -6,6 +6,7 @@ import (
 
 	"sportello/infra/simulate/fault"
 	"sportello/infra/simulate/store"
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/queue"
 )
@@ -46,7 +47,7 @@ func (w *World) fate() store.Fate {
 		return f
 	}
 	switch chance := w.sky.Float64(); {
-	case chance < 0.02:
+	case chance < 0.02, w.foggy && chance < 0.4:
 		f.Lost = true
 		w.tally["messages lost"]++
 	case chance < 0.06:
@@ -66,9 +67,13 @@ func (w *World) deliver(q *store.Queue) {
 		return
 	}
 	var failed []string
-	again := func() { // the batch took longer than it may: another instance gets it while the first goes on
-		d.Expire()
+	again := func() {
 		w.tally["second instances"]++
+		if q.FIFO && w.sky.IntN(3) == 0 {
+			w.overtake(q, d.Messages[0].Group)
+			return
+		}
+		d.Expire() // the batch took longer than it may: another instance gets it while the first goes on
 		w.deliver(q)
 	}
 	err := w.step(w.consumer(q, d.Messages[0].Body), "", again, func(i *instance) error {
@@ -81,6 +86,22 @@ func (w *World) deliver(q *store.Queue) {
 	if q.Len() > 0 {
 		w.after(100*time.Millisecond, func() { w.deliver(q) })
 	}
+}
+
+// overtake loses what a queue holds while an instance works on a batch of it: what comes next goes to another instance at once, though the
+// first goes on.
+func (w *World) overtake(q *store.Queue, chamber string) {
+	w.tally["messages wiped"] += q.Wipe()
+	for _, id := range w.audit.Open(chamber) {
+		if e := w.errands[id]; e != nil && w.sky.IntN(3) == 0 {
+			e.message(true)
+			break
+		}
+	}
+	if c, ok := catalogue.ChamberByID(chamber); ok && w.sky.IntN(2) == 0 {
+		w.registry(c)
+	}
+	w.deliver(q)
 }
 
 // consumer names the step that consumes a queue.

@@ -100,11 +100,11 @@ func (e *errand) withdraw() {
 
 // asked: the office wants something. Most answer, at the desk or by certified mail; some too late, some never.
 func (e *errand) asked(request string) {
-	if e.life.IntN(6) == 0 {
+	if e.life.IntN(8) == 0 {
 		return
 	}
-	wait := time.Duration(e.life.Int64N(int64(36 * 24 * time.Hour)))
-	if e.who.address != "" && e.life.IntN(3) == 0 {
+	wait := time.Duration(e.life.Int64N(int64([]time.Duration{20, 20, 40}[e.life.IntN(3)] * 24 * time.Hour)))
+	if e.who.address != "" && e.life.IntN(2) == 0 {
 		e.after(wait, func() { e.replyByMail(request) })
 		return
 	}
@@ -115,7 +115,12 @@ func (e *errand) asked(request string) {
 func (e *errand) reply(request string, tries int) {
 	var files []string
 	if e.life.IntN(2) == 0 {
-		if id, ok := e.replyFile(); ok {
+		id, err := e.replyFile()
+		if again(err) && tries < 8 {
+			e.soon(func() { e.reply(request, tries+1) })
+			return
+		}
+		if err == nil {
 			files = append(files, id)
 		}
 	}
@@ -123,26 +128,29 @@ func (e *errand) reply(request string, tries int) {
 		_, err := i.cases.Reply(context.Background(), e.who.Applicant, e.id, request, "Ecco quanto richiesto.", files)
 		return err
 	})
-	if again(err) && tries < 5 {
+	if again(err) && tries < 8 {
 		e.soon(func() { e.reply(request, tries+1) })
 	}
 }
 
-func (e *errand) replyFile() (id string, ok bool) {
+func (e *errand) replyFile() (id string, err error) {
 	body, claim := e.file()
-	err := e.call("attach to reply", e.id, func(i *instance) error {
+	err = e.call("attach to reply", e.id, func(i *instance) error {
 		a, err := i.cases.Attach(context.Background(), e.who.Applicant, e.id, claim)
 		id = a.ID
 		return err
 	})
-	if err != nil || e.documents.Upload(layout.UploadKey(e.id, id), body, claim.MediaType) != nil {
-		return "", false
+	if err != nil {
+		return "", err
+	}
+	if err := e.documents.Upload(layout.UploadKey(e.id, id), body, claim.MediaType); err != nil {
+		e.audit.Report(audit.Fault, "an upload was refused: %v", err)
 	}
 	err = e.call("complete file of reply", e.id, func(i *instance) error {
 		_, err := i.cases.Complete(context.Background(), e.who.Applicant, e.id, id)
 		return err
 	})
-	return id, err == nil
+	return id, err
 }
 
 // replyByMail answers the certified message with the request.

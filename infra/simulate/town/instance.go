@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"sportello/infra/simulate/fault"
@@ -117,17 +118,18 @@ func (w *World) table(name string, t table.Table) table.Table {
 }
 
 // part names what a function is at, where it does several things: told by the row it reads first.
-func part(step, kind string) string {
-	switch step + " " + kind {
-	case "register OUT.REG":
-		return "register"
-	case "register OUT.DAY":
+func part(step string, key table.Key) string {
+	sort, _, _ := strings.Cut(key.SK, "#")
+	switch {
+	case step == "register" && strings.HasPrefix(key.PK, "OUT#DAY#"):
 		return "close day"
-	case "sweep OUT.REG", "sweep OUT.DAY", "sweep OUT.RCP", "sweep OUT.PEC", "sweep OUT.PRS":
+	case step == "register" && strings.HasPrefix(key.PK, "OUT#REG#"):
+		return "register"
+	case step == "sweep" && strings.HasPrefix(key.PK, "OUT#"):
 		return "sweep: owed"
-	case "sweep PEC":
+	case step == "sweep" && sort == "PEC":
 		return "sweep: mail"
-	case "sweep META":
+	case step == "sweep" && sort == "META":
 		return "sweep: case"
 	}
 	return ""

@@ -91,19 +91,19 @@ func (w *World) handle(c catalogue.Chamber, who access.Officer, id string) {
 			_, err := i.office.Message(context.Background(), who, id, "La pratica è in lavorazione.")
 			return err
 		})
-	case chance < 22 && !w.closing:
+	case chance < 30 && !w.closing:
 		w.ask(who, id)
-	case chance < 26:
+	case chance < 34:
 		_ = w.call("assign", id, func(i *instance) error {
 			_, err := i.office.Assign(context.Background(), who, id, officers(c)[w.life.IntN(2)].TaxCode)
 			return err
 		})
-	case chance < 34:
+	case chance < 40:
 		_ = w.call("show office", id, func(i *instance) error {
 			_, err := i.office.Show(context.Background(), who, id)
 			return err
 		})
-	case chance < 38:
+	case chance < 46:
 		_ = w.call("timeline office", id, func(i *instance) error {
 			_, err := i.office.Timeline(context.Background(), who, id)
 			return err

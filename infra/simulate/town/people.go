@@ -1,8 +1,10 @@
 package town
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
@@ -70,6 +72,31 @@ func (w *World) populate() {
 			})
 		}
 	}
+}
+
+// forget leaves drafts of the year before that nobody finished: they expire in the course of this one.
+func (w *World) forget() {
+	today, off := w.now, w.inject.Off
+	w.inject.Off = true
+	for n := range 60 {
+		p := w.people[n%len(w.people)]
+		c := w.chambers[n%len(w.chambers)]
+		w.now = today.AddDate(0, 0, -365).Add(time.Duration(w.life.Int64N(int64(time.Duration(w.Days) * 24 * time.Hour)))).Truncate(time.Millisecond)
+		var id string
+		_ = w.call("create draft", "", func(i *instance) error {
+			v, err := i.drafts.Create(context.Background(), p.Applicant, c.ID, service, p.Profiles[0].ID)
+			id = v.ID
+			return err
+		})
+		if n%2 == 0 {
+			_, claim := w.file()
+			_ = w.call("attach", id, func(i *instance) error {
+				_, err := i.drafts.Attach(context.Background(), p.Applicant, id, claim)
+				return err
+			})
+		}
+	}
+	w.now, w.inject.Off = today, off
 }
 
 // answers fill in the form. n makes one save differ from the next; whole says whether nothing is missing.

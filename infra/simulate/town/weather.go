@@ -34,6 +34,9 @@ func (w *World) forecast() {
 			w.mail.Rebuild(w.chambers[w.sky.IntN(len(w.chambers))].ID)
 		})
 	}
+	for day := 4 + w.sky.IntN(8); day < w.Days; day += 12 + w.sky.IntN(20) {
+		w.fog(day)
+	}
 	for day := 2 + w.sky.IntN(4); day < w.Days-2; day += 25 + w.sky.IntN(30) {
 		w.restore(day)
 	}
@@ -50,6 +53,18 @@ func (w *World) outage(day int, down *bool) {
 	lasts := time.Duration(1+w.sky.IntN(72)) * time.Hour
 	w.add(begin, true, func() { *down = !w.closing; w.tally["outages"]++ })
 	w.add(begin.Add(lasts), true, func() { *down = false })
+}
+
+// fog is a day or two in which the sweep does not run and many messages are lost: what is presented then is registered after its day was
+// sealed.
+func (w *World) fog(day int) {
+	begin := w.moment(day)
+	lasts := time.Duration(20+w.sky.IntN(40)) * time.Hour
+	w.add(begin, true, func() { w.foggy = !w.closing; w.tally["days without a sweep"]++ })
+	w.add(begin.Add(lasts), true, func() {
+		w.foggy = false
+		w.planSweep(w.now)
+	})
 }
 
 // wipe loses every message, as a restart of queues in memory does.

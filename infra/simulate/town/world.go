@@ -28,10 +28,11 @@ import (
 type Options struct {
 	Seed     uint64
 	Days     int
-	Chambers int       // 0: three
-	Start    time.Time // zero: chosen so that a New Year lies within
-	Calm     bool      // nothing fails, nobody interferes
-	Need     int       // kills before and after each pair; 0: 20
+	Chambers int             // 0: three
+	Start    time.Time       // zero: chosen so that a New Year lies within
+	Calm     bool            // nothing fails, nobody interferes
+	Need     int             // kills before and after each pair; 0: 20
+	Cover    *fault.Coverage // what earlier runs covered; nil: nothing
 	// Guard takes a guard out: it wraps the table of that name (applications, register).
 	Guard func(name string, t table.Table) table.Table
 	Trace io.Writer // the history, line by line
@@ -66,6 +67,7 @@ type World struct {
 	errands  map[string]*errand // by case
 	byPerson map[*person][]*errand
 	tokens   map[string]bool
+	foggy    bool // the sweep does not run and messages are lost
 	closing  bool // the year is over: nobody begins anything new
 
 	history hash.Hash
@@ -81,6 +83,9 @@ func New(o Options) *World {
 	if o.Need == 0 {
 		o.Need = 20
 	}
+	if o.Cover == nil {
+		o.Cover = fault.NewCoverage(o.Need)
+	}
 	if o.Start.IsZero() {
 		o.Start = start(o.Days)
 	}
@@ -93,6 +98,7 @@ func New(o Options) *World {
 	}
 	w.furnish()
 	w.populate()
+	w.forget()
 	w.schedule()
 	return w
 }
@@ -116,8 +122,8 @@ func (w *World) furnish() {
 	w.mail.Arrived, w.mail.Delivered = w.arrived, w.delivered
 	w.keeper.Now, w.keeper.Random = w.clock, source(w.Seed, 5)
 	w.inject = &fault.Injector{
-		Random: source(w.Seed, 6), Off: w.Calm, Cover: fault.NewCoverage(w.Need), Count: map[string]int{}, Tick: w.tick,
-		Meet: w.meet, Note: w.note, Rates: fault.Rates{Crash: 0.002, Error: 0.001, Unclear: 0.002, Meet: 0.004},
+		Random: source(w.Seed, 6), Off: w.Calm, Cover: w.Cover, Count: map[string]int{}, Tick: w.tick,
+		Meet: w.meet, Note: w.note, Rates: fault.Rates{Crash: 0.002, Error: 0.001, Unclear: 0.002, Meet: 0.01},
 	}
 	w.audit = audit.New(audit.Config{
 		Now: w.clock, During: w.during, Applications: w.applications, Register: w.register, Archive: w.archive,

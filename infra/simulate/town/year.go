@@ -46,10 +46,11 @@ func (w *World) Run() Result {
 
 // rest is the end of the year: everything works again, nobody begins anything, and the offices finish what they have.
 func (w *World) rest() {
-	w.closing = true
+	w.closing, w.foggy = true, false
 	w.inject.Off = true
 	w.mail.Down, w.keeper.Down, w.registers.CompaniesDown, w.registers.AddressesDown = false, false, false, false
 	w.mail.Calm, w.keeper.Calm = true, true
+	w.planSweep(w.now)
 	for day := range quiet - 40 {
 		for _, c := range w.chambers {
 			w.at(w.now.Add(time.Duration(day*24+9)*time.Hour), func() { w.finish(c.ID) })

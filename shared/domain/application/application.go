@@ -71,7 +71,6 @@ type Submission struct {
 	Event       string    `json:"event"`
 	PresentedAt time.Time `json:"presentedAt"`
 	Key         string    `json:"key"`    // the Idempotency-Key it came with
-	Body        string    `json:"body"`   // digest of what was presented with that key
 	Digest      string    `json:"digest"` // SHA-256 of the snapshot, hex: the impronta (DPR 445/2000 art. 53 c.1 f)
 }
 

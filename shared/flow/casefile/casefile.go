@@ -45,6 +45,13 @@ func (c Case) Put(next application.Application) (table.Change, error) {
 	return table.Put(places(item, next)), nil
 }
 
+// Touch is the change that only notes that something of the case changed.
+func (c Case) Touch(at time.Time) (table.Change, error) {
+	next := c.Application
+	next.UpdatedAt = at
+	return c.Put(next)
+}
+
 // places puts the item in the indexes: a draft only before the timer that ends it, an open case in the office's inboxes.
 func places(item table.Item, a application.Application) table.Item {
 	if at, ok := Wake(a); ok {
@@ -64,6 +71,9 @@ func places(item table.Item, a application.Application) table.Item {
 
 // DraftLife is how long a draft is kept. It holds personal data that nobody presented (GDPR art. 5 c.1 e).
 const DraftLife = 365 * 24 * time.Hour
+
+// LastWord is how long a decided case waits for its owner's rating, once the outcome has reached them, before it closes by itself.
+const LastWord = 30 * 24 * time.Hour
 
 // Wake is the instant at which time itself does something to the application.
 func Wake(a application.Application) (at time.Time, ok bool) {

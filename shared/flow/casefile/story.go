@@ -121,22 +121,28 @@ func (c Case) next() []Step {
 	return []Step{}
 }
 
-// Say is the commit that adds a message to a case; done tells that it is there already.
+// Say is the commit that adds a message to a case; done tells that it is there already. The case changes with it, so that whoever watches
+// what changed sees it, and a case that closes at this moment does not close over it.
 func Say(ctx context.Context, t table.Table, c Case, m application.Message) (changes *Changes, done bool, err error) {
 	key := layout.Message(c.ID, m.At, m.ID)
 	_, item, there, err := One[application.Message](ctx, t, key)
 	if err != nil || there {
 		return nil, there, err
 	}
+	if c.State == application.Closed || c.State == application.Preserved {
+		return nil, false, problem.New(problem.Conflict, "La pratica è chiusa: nessuno leggerebbe più il messaggio. Presenta una nuova istanza.")
+	}
 	changes = &Changes{}
+	changes.Add(c.Touch(m.At))
 	changes.Add(Row(item, key, m))
 	line := application.Line{At: m.At, Event: application.MessageSent, Actor: m.From, By: m.By, Text: m.Text}
 	changes.Add(Tell(c.ID, m.ID, line))
 	return changes, false, nil
 }
 
-// Link returns an address from which a browser can fetch a document or an attachment of the case.
-func (c Case) Link(ctx context.Context, t table.Table, documents archive.Documents, id string) (string, error) {
+// Link returns an address from which a browser can fetch a document or an attachment of the case, on whose side it asks: what one side
+// uploaded is nothing to the other until it is filed.
+func (c Case) Link(ctx context.Context, t table.Table, documents archive.Documents, id string, side application.Actor) (string, error) {
 	d, _, ok, err := One[application.Document](ctx, t, layout.Document(c.ID, id))
 	if err != nil {
 		return "", err
@@ -148,7 +154,8 @@ func (c Case) Link(ctx context.Context, t table.Table, documents archive.Documen
 	if err != nil {
 		return "", err
 	}
-	if !ok || !a.Complete {
+	unfiled := a.Used == "" && (a.Field == application.OfficeFile && side != application.Office || a.Field == application.ReplyFile && side != application.Applicant)
+	if !ok || !a.Complete || unfiled {
 		return "", problem.Hidden()
 	}
 	return documents.Link(ctx, layout.DocumentKey(c.ID, a.SHA256), a.Name)

@@ -123,7 +123,8 @@ type SurveyView struct {
 
 // Show reads everything there is to see of a case.
 func (c Case) Show(ctx context.Context, t table.Table) (View, error) {
-	items, err := table.All(ctx, t, table.Query{PK: layout.Application(c.ID)})
+	// From the answers to the requests, by sort key: the story and who looked come after, and grow without end.
+	items, err := table.All(ctx, t, table.Query{PK: layout.Application(c.ID), From: layout.Answers(c.ID).SK, To: layout.RequestPrefix + "~"})
 	if err != nil {
 		return View{}, err
 	}
@@ -177,7 +178,7 @@ func (c Case) outcome() *OutcomeView {
 		Kind: c.Outcome.Kind, Label: "Ritirata", At: c.Outcome.At,
 		DeliveredAt: c.Outcome.DeliveredAt, Document: c.Outcome.Document,
 	}
-	if service, err := catalogue.Lookup(c.Chamber, c.Service); err == nil {
+	if service, err := catalogue.Find(c.Chamber, c.Service); err == nil {
 		if known, ok := service.Outcome(c.Outcome.Kind); ok {
 			o.Label = known.Title
 		}
@@ -213,8 +214,8 @@ func show[T any](item table.Item, into func(T)) error {
 }
 
 func (v *View) attachment(a application.Attachment) {
-	if a.Field == application.OfficeFile || a.Field == application.ReplyFile {
-		return // shown as documents once they are filed
+	if a.Field == application.OfficeFile || a.Field == application.ReplyFile && a.Used == "" {
+		return // the office's are shown as documents, once they are filed; those of a reply once it is given
 	}
 	state := "pending"
 	if a.Complete {

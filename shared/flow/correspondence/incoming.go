@@ -16,7 +16,8 @@ type Incoming struct {
 	From        string                `json:"from"`
 	Subject     string                `json:"subject"`
 	At          time.Time             `json:"at"`
-	Object      string                `json:"object"` // archive key of the message as it came
+	Untrusted   string                `json:"untrusted,omitempty"` // why it is not believed to be certified, in the operator's words
+	Object      string                `json:"object"`              // archive key of the message as it came
 	SHA256      string                `json:"sha256"`
 	Size        int64                 `json:"size"`
 	Protocol    *application.Protocol `json:"protocol,omitempty"`

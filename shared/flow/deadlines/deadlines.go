@@ -54,22 +54,40 @@ func (d *Desk) Sweep(ctx context.Context) (Swept, error) {
 	var swept Swept
 	now := d.Now()
 	for shard := range layout.Shards {
-		page, err := d.Table.Query(ctx, table.Query{
-			Index: layout.Timers, PK: layout.TimerShard(shard), To: layout.Millis(now) + "~", Limit: MaxSweep / layout.Shards,
-		})
-		if err != nil {
+		if err := d.shard(ctx, shard, now, &swept); err != nil {
 			return swept, err
 		}
+	}
+	return swept, nil
+}
+
+// maxPages bounds how many pages of failing items a sweep looks past: they stay in front, where they were due.
+const maxPages = 8
+
+// shard works on what is due in one shard, at most its part of a sweep.
+func (d *Desk) shard(ctx context.Context, shard int, now time.Time, swept *Swept) error {
+	const part = MaxSweep / layout.Shards
+	q := table.Query{Index: layout.Timers, PK: layout.TimerShard(shard), To: layout.Millis(now) + "~", Limit: part}
+	for range maxPages {
+		page, err := d.Table.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		failed := swept.Failed
 		for _, item := range page.Items {
-			if err := d.due(ctx, item.Key, now, &swept); err != nil {
+			if err := d.due(ctx, item.Key, now, swept); err != nil {
 				swept.Failed++
 				d.Report(ctx, item.SK, err)
 				continue
 			}
 			swept.Done++
 		}
+		if page.Next == nil || swept.Failed == failed {
+			return nil
+		}
+		q.After = page.Next
 	}
-	return swept, nil
+	return nil
 }
 
 // due works on one item that the index says is due.
@@ -102,9 +120,9 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 	owed.Attempts++
 	var changes []table.Change
 	if owed.Attempts >= Attempts && owed.Problem == "" {
-		owed.Problem = "overdue-" + string(owed.Kind) + "-" + owed.Event // not the id of what the step itself may report
+		owed.Problem = problems.WorkOf(owed, now)
 		change, ok, err := problems.Open(ctx, d.Table, owed.Chamber, problems.Problem{
-			ID: owed.Problem, Kind: problems.Overdue, At: now, Application: owed.Application,
+			ID: owed.Problem, Kind: problems.Overdue, At: now, Application: owed.Application, Work: &key,
 			Text: "Un passaggio della pratica (" + string(owed.Kind) + ") non riesce da più tentativi: si continua a riprovare.",
 		})
 		if err != nil {
@@ -114,7 +132,7 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 			changes = append(changes, change)
 		}
 	}
-	row, err := owed.Row(item, now.Add(Backoff(owed.Attempts)))
+	row, err := owed.Row(item, now.Add(step.Backoff(owed.Attempts)))
 	if err != nil {
 		return err
 	}
@@ -126,17 +144,6 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 		return err
 	}
 	return d.Post.Try(ctx, owed)
-}
-
-// Backoff is how long the sweep waits after so many attempts: 2 minutes, doubling, at most an hour.
-func Backoff(attempts int) time.Duration {
-	wait := 2 * time.Minute
-	for range attempts {
-		if wait *= 2; wait >= time.Hour {
-			return time.Hour
-		}
-	}
-	return wait
 }
 
 // dueAt reads an item's place before the sweep, if it was read from a table that tells (Get of DynamoDB does).
@@ -165,7 +172,7 @@ func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time, swept *
 	}
 	changes := []table.Change{change}
 	opened, ok, err := problems.Open(ctx, d.Table, mail.Chamber, problems.Problem{
-		ID: "PEC-late-" + mail.ID, Kind: problems.MailUncertain, At: now, Application: mail.Application,
+		ID: problems.LateMailOf(mail.ID), Kind: problems.MailUncertain, At: now, Application: mail.Application,
 		Text: "Un messaggio PEC non ha ancora una ricevuta di consegna dopo più di un giorno: chiedere al gestore.",
 	})
 	if err != nil {

@@ -78,7 +78,7 @@ func (d *Desk) lapse(ctx context.Context, c casefile.Case, now time.Time) error 
 // expire: the term ran out without an answer. Silence is an event with an effect, not an outcome: the office still owes a decision, and the
 // applicant is told whom to turn to (L. 241/1990 art. 2 c.9-ter).
 func (d *Desk) expire(ctx context.Context, c casefile.Case, now time.Time) error {
-	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	service, err := catalogue.Find(c.Chamber, c.Service)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (d *Desk) expire(ctx context.Context, c casefile.Case, now time.Time) error
 		At: now, Event: application.TermExpired, Actor: application.System, Text: service.Silence.Text,
 	}))
 	opened, ok, err := problems.Open(ctx, d.Table, c.Chamber, problems.Problem{
-		ID: "TERM-" + c.ID, Kind: problems.TermExpired, At: now, Application: c.ID,
+		ID: problems.TermOf(c.ID), Kind: problems.TermExpired, At: now, Application: c.ID,
 		Text: "Il termine di legge per rispondere è scaduto: la pratica va conclusa senza ritardo.",
 	})
 	if err != nil {
@@ -133,6 +133,11 @@ func (d *Desk) close(ctx context.Context, c casefile.Case, now time.Time) error 
 	changes.Add(c.Put(next))
 	changes.Add(casefile.Tell(c.ID, owed.Event, line))
 	changes.Add(owed.Promise())
+	over, err := problems.Close(ctx, d.Table, c.Chamber, problems.TermOf(c.ID), now) // of a case that was withdrawn after its term
+	if err != nil {
+		return err
+	}
+	changes.List = append(changes.List, over...)
 	if err := changes.Commit(ctx, d.Table); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package draft
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,12 +53,17 @@ type owned struct {
 
 // Create opens a draft for one of the applicant's profiles.
 func (d *Desk) Create(ctx context.Context, who access.Applicant, chamber, service, profile string) (casefile.View, error) {
-	if _, err := catalogue.Lookup(chamber, service); err != nil {
+	offered, err := catalogue.Lookup(chamber, service)
+	if err != nil {
 		return casefile.View{}, err
 	}
 	p, err := who.Profile(profile)
 	if err != nil {
 		return casefile.View{}, err
+	}
+	if !slices.Contains(offered.Profiles, p.Kind) {
+		return casefile.View{}, problem.New(problem.Invalid, "Questo servizio non è previsto per il profilo indicato.").
+			At("#/profile", "Scegli un altro profilo.")
 	}
 	now := d.Now()
 	a := application.Application{
@@ -80,6 +87,9 @@ func (d *Desk) Create(ctx context.Context, who access.Applicant, chamber, servic
 	return d.show(ctx, a.ID)
 }
 
+// ErrPresented is the cause of the problem that who works on a draft meets when it is none any more.
+var ErrPresented = errors.New("draft: presented already")
+
 // mine loads a draft of the applicant's; what was presented is no draft any more.
 func (d *Desk) mine(ctx context.Context, who access.Applicant, id string) (casefile.Case, error) {
 	c, err := casefile.Load(ctx, d.Table, id)
@@ -90,7 +100,7 @@ func (d *Desk) mine(ctx context.Context, who access.Applicant, id string) (casef
 		return c, err
 	}
 	if c.State != application.Draft {
-		return c, problem.New(problem.Conflict, "L'istanza è già stata presentata e non può più essere modificata.")
+		return c, problem.New(problem.Conflict, "L'istanza è già stata presentata e non può più essere modificata.").Because(ErrPresented)
 	}
 	return c, nil
 }
@@ -114,15 +124,15 @@ func (d *Desk) Save(ctx context.Context, who access.Applicant, id string, versio
 		p.Fields = fields
 		return casefile.View{}, p
 	}
-	if c.Item.Version != version {
-		return casefile.View{}, superseded()
-	}
 	kept, item, _, err := casefile.One[application.Answers](ctx, d.Table, layout.Answers(id))
 	if err != nil {
 		return casefile.View{}, err
 	}
-	if string(kept.Values) == string(answers) {
-		return c.Show(ctx, d.Table) // a repeated save, or one whose answer was lost
+	if equal(kept.Values, answers) {
+		return c.Show(ctx, d.Table) // a repeated save, or one whose answer was lost (RFC 9110, 13.1.1, allows it to succeed)
+	}
+	if c.Item.Version != version {
+		return casefile.View{}, superseded()
 	}
 	next := c.Application
 	next.UpdatedAt = d.Now()
@@ -142,21 +152,36 @@ func (d *Desk) Save(ctx context.Context, who access.Applicant, id string, versio
 	return d.show(ctx, id)
 }
 
+// equal tells whether two texts are the same JSON, written in the same order.
+func equal(a, b json.RawMessage) bool {
+	one, errOne := json.Marshal(a)
+	other, errOther := json.Marshal(b)
+	return errOne == nil && errOther == nil && bytes.Equal(one, other)
+}
+
 func superseded() error {
 	return problem.New(problem.VersionMismatch, "La bozza è stata modificata altrove, per esempio su un altro dispositivo. Ricarica la pagina per vedere l'ultima versione.")
 }
 
 // Discard deletes a draft and its files.
 func (d *Desk) Discard(ctx context.Context, who access.Applicant, id string) error {
-	c, err := d.mine(ctx, who, id)
-	if err != nil {
-		return err
-	}
-	return Remove(ctx, d.Table, d.Documents, c)
+	tried := false
+	return step.Retry(ctx, func() error {
+		c, err := d.mine(ctx, who, id)
+		if tried && problem.Is(err, problem.NotFound) {
+			return nil // an unclear commit that went through
+		}
+		if err != nil {
+			return err
+		}
+		tried = true
+		return Remove(ctx, d.Table, d.Documents, c)
+	})
 }
 
-// Remove deletes a draft: first the row that makes it a draft of somebody, so that a crash leaves files without a draft (they expire by
-// the bucket's lifecycle), never a draft without files.
+// Remove deletes a draft: first the row that makes it a draft of somebody, so that a crash leaves files without a draft (uploads expire by
+// the bucket's lifecycle; a kept copy stays, named by nothing but its digest), never a draft without files. Whoever presents the draft
+// at the same moment changes its row: one of the two finds a conflict.
 func Remove(ctx context.Context, t table.Table, documents archive.Documents, c casefile.Case) error {
 	items, err := table.All(ctx, t, table.Query{PK: layout.Application(c.ID)})
 	if err != nil {
@@ -168,8 +193,11 @@ func Remove(ctx context.Context, t table.Table, documents archive.Documents, c c
 	}
 	changes := []table.Change{table.Delete(c.Item)}
 	list, err := table.One(ctx, t, layout.Owned(c.Owner.TaxCode, c.CreatedAt, c.ID))
-	if err == nil {
+	switch {
+	case err == nil:
 		changes = append(changes, table.Delete(list))
+	case !errors.Is(err, table.ErrNotFound):
+		return err
 	}
 	for _, item := range items {
 		if item.Key != c.Item.Key {
@@ -212,36 +240,54 @@ type Attached struct {
 
 // Attach declares a file of a draft and returns how to put its bytes into the bucket.
 func (d *Desk) Attach(ctx context.Context, who access.Applicant, id string, claim Claim) (Attached, error) {
-	c, err := d.mine(ctx, who, id)
+	return Declare(ctx, d.Config, who.TaxCode, claim, true, func() (casefile.Case, error) {
+		c, err := d.mine(ctx, who, id)
+		if err != nil {
+			return c, err
+		}
+		return c, d.takes(ctx, c, claim)
+	})
+}
+
+// takes tells whether the draft's form takes one more such file.
+func (d *Desk) takes(ctx context.Context, c casefile.Case, claim Claim) error {
+	present, err := casefile.Rows[application.Attachment](ctx, d.Table, c.ID, layout.AttachmentPrefix)
 	if err != nil {
-		return Attached{}, err
-	}
-	present, err := casefile.Rows[application.Attachment](ctx, d.Table, id, layout.AttachmentPrefix)
-	if err != nil {
-		return Attached{}, err
+		return err
 	}
 	if len(present) >= MaxAttachments {
-		return Attached{}, problem.Newf(problem.Conflict, "Una pratica può avere al massimo %d file.", MaxAttachments)
+		return TooMany()
 	}
-	others := 0
-	for _, a := range present {
-		if a.Field == claim.Field {
-			others++
-		}
-	}
-	if fields := catalogue.ValidateUpload(c.Service, catalogue.Upload{
-		Field: claim.Field, Name: claim.Name, MediaType: claim.MediaType, Size: claim.Size, Others: others,
-	}); len(fields) > 0 {
+	if fields := catalogue.ValidateUpload(c.Service, claim.upload(count(present, claim.Field))); len(fields) > 0 {
 		p := problem.New(problem.Invalid, "Il file non può essere allegato.")
 		p.Fields = fields
-		return Attached{}, p
+		return p
 	}
-	return Declare(ctx, d.Config, c, who.TaxCode, claim, true)
+	return nil
 }
+
+// TooMany is what who attaches one file too many is told.
+func TooMany() error {
+	return problem.Newf(problem.Invalid, "Una pratica può avere al massimo %d file.", MaxAttachments).At("#/field", "I file sono già troppi.")
+}
+
+func count(present []application.Attachment, field string) int {
+	n := 0
+	for _, a := range present {
+		if a.Field == field {
+			n++
+		}
+	}
+	return n
+}
+
+// Loader loads a case and says whether its files may change now, and by whom. It is asked at every try, for the case may be presented,
+// decided or somebody else's meanwhile.
+type Loader func() (casefile.Case, error)
 
 // Declare writes the row of a file that will be uploaded and signs the upload. raise says whether the case's version goes
 // up with it (a draft's does, so that what is submitted is what was seen).
-func Declare(ctx context.Context, d Config, c casefile.Case, by string, claim Claim, raise bool) (Attached, error) {
+func Declare(ctx context.Context, d Config, by string, claim Claim, raise bool, load Loader) (Attached, error) {
 	digest, err := hex.DecodeString(strings.ToLower(claim.SHA256))
 	if err != nil || len(digest) != sha256.Size {
 		return Attached{}, problem.New(problem.Invalid, "L'impronta del file non è valida.").At("#/sha256", "Servono 64 cifre esadecimali (SHA-256).")
@@ -251,14 +297,19 @@ func Declare(ctx context.Context, d Config, c casefile.Case, by string, claim Cl
 		ID: d.NewID(), Field: claim.Field, Name: claim.Name, Size: claim.Size, SHA256: hex.EncodeToString(digest),
 		MediaType: claim.MediaType, By: by, CreatedAt: now,
 	}
+	var c casefile.Case
+	declared := false
 	err = step.Retry(ctx, func() error {
-		_, _, there, err := casefile.One[application.Attachment](ctx, d.Table, layout.Attachment(c.ID, a.ID))
-		if err != nil || there {
+		if declared { // an earlier try of ours, whose outcome was unclear
+			_, _, there, err := casefile.One[application.Attachment](ctx, d.Table, layout.Attachment(c.ID, a.ID))
+			if err != nil || there {
+				return err
+			}
+		}
+		if c, err = load(); err != nil {
 			return err
 		}
-		if c, err = casefile.Load(ctx, d.Table, c.ID); err != nil {
-			return err
-		}
+		declared = true
 		var changes casefile.Changes
 		changes.Add(casefile.Row(table.Item{}, layout.Attachment(c.ID, a.ID), a))
 		changes.Add(touch(c, now, raise))
@@ -291,23 +342,24 @@ type Completed struct {
 
 // Complete looks at the bytes that were uploaded and keeps them under their digest.
 func (d *Desk) Complete(ctx context.Context, who access.Applicant, id, attachment string) (Completed, error) {
-	c, err := d.mine(ctx, who, id)
-	if err != nil {
-		return Completed{}, err
-	}
-	return Confirm(ctx, d.Config, c, attachment, true)
+	load := func() (casefile.Case, error) { return d.mine(ctx, who, id) }
+	return Confirm(ctx, d.Config, attachment, true, load, func(application.Attachment) bool { return true })
 }
 
-// Confirm checks the bytes of a declared file and copies them to where they stay. Crash: before the commit the copy is an orphan under its
-// digest, and the next completion makes the same copy.
-func Confirm(ctx context.Context, d Config, c casefile.Case, attachment string, raise bool) (Completed, error) {
+// Confirm checks the bytes of a declared file and copies them to where they stay. own tells whether the file is of those that load's caller
+// may touch. Crash: before the commit the copy is an orphan under its digest, and the next completion makes the same copy.
+func Confirm(ctx context.Context, d Config, attachment string, raise bool, load Loader, own func(application.Attachment) bool) (Completed, error) {
 	now := d.Now()
 	err := step.Retry(ctx, func() error {
+		c, err := load()
+		if err != nil {
+			return err
+		}
 		a, item, there, err := casefile.One[application.Attachment](ctx, d.Table, layout.Attachment(c.ID, attachment))
 		if err != nil {
 			return err
 		}
-		if !there {
+		if !there || !own(a) {
 			return problem.Hidden()
 		}
 		if a.Complete {
@@ -317,9 +369,6 @@ func Confirm(ctx context.Context, d Config, c casefile.Case, attachment string, 
 			return err
 		}
 		if err := d.Documents.Copy(ctx, layout.UploadKey(c.ID, a.ID), layout.DocumentKey(c.ID, a.SHA256)); err != nil {
-			return err
-		}
-		if c, err = casefile.Load(ctx, d.Table, c.ID); err != nil {
 			return err
 		}
 		a.Complete = true
@@ -375,49 +424,65 @@ func (f *firstBytes) Write(p []byte) (int, error) {
 
 // Detach deletes a file of a draft.
 func (d *Desk) Detach(ctx context.Context, who access.Applicant, id, attachment string) error {
+	load := func() (casefile.Case, error) { return d.mine(ctx, who, id) }
+	return Drop(ctx, d.Config, attachment, true, load, func(application.Attachment) bool { return true })
+}
+
+// Drop deletes a file that was not filed yet, row first. Deleting twice is deleting once.
+func Drop(ctx context.Context, d Config, attachment string, raise bool, load Loader, own func(application.Attachment) bool) error {
 	now := d.Now()
+	var c casefile.Case
 	var gone application.Attachment
-	err := step.Retry(ctx, func() error {
-		c, err := d.mine(ctx, who, id)
+	shared := false // another file of the case has the same bytes
+	err := step.Retry(ctx, func() (err error) {
+		if c, err = load(); err != nil {
+			return err
+		}
+		all, err := casefile.Rows[application.Attachment](ctx, d.Table, c.ID, layout.AttachmentPrefix)
 		if err != nil {
 			return err
 		}
-		a, item, there, err := casefile.One[application.Attachment](ctx, d.Table, layout.Attachment(id, attachment))
-		if err != nil {
+		a, item, there, err := casefile.One[application.Attachment](ctx, d.Table, layout.Attachment(c.ID, attachment))
+		if err != nil || !there {
 			return err
 		}
-		if !there {
-			return nil // deleting twice is deleting once
+		if !own(a) || a.Used != "" {
+			return problem.Hidden()
 		}
 		gone = a
+		shared = slices.ContainsFunc(all, func(o application.Attachment) bool { return o.ID != a.ID && o.SHA256 == a.SHA256 })
 		var changes casefile.Changes
 		changes.List = append(changes.List, table.Delete(item))
-		changes.Add(touch(c, now, true))
+		changes.Add(touch(c, now, raise))
 		return changes.Commit(ctx, d.Table)
 	})
 	if err != nil || gone.ID == "" {
 		return err
 	}
-	// The kept copy is named by digest and may serve another file of the draft: only the upload goes, the copy with the draft.
-	return d.Documents.Delete(ctx, layout.UploadKey(id, gone.ID))
+	if raise && !shared { // once presented, a document of the case may be kept under the same digest
+		if err := d.Documents.Delete(ctx, layout.DocumentKey(c.ID, gone.SHA256)); err != nil {
+			return err
+		}
+	}
+	return d.Documents.Delete(ctx, layout.UploadKey(c.ID, gone.ID))
 }
 
-// MaxFile is the largest file outside a form: what fits a certified message (RFC 6109 §3.1.1).
-const MaxFile = 30 << 20
-
-// Check holds a file that no form describes to what everybody can open and keep (AgID guidelines, annex 2).
-func (c Claim) Check() error {
-	p := problem.New(problem.Invalid, "Il file non può essere allegato.")
-	if c.Size < 1 || c.Size > MaxFile {
-		p.At("#/size", "Il file deve avere da 1 byte a 30 MB.")
-	}
-	switch c.MediaType {
-	case "application/pdf", "image/jpeg", "image/png", "application/pkcs7-mime":
-	default:
-		p.At("#/mediaType", "Sono accettati PDF, JPEG, PNG e documenti firmati P7M.")
-	}
-	if len(p.Fields) > 0 {
+// Check holds a file that no form describes to what everybody can open and keep (AgID guidelines, annex 2); others is how many there are.
+func (c Claim) Check(others int) error {
+	if fields := catalogue.Files(c.Field, "Allegato", MaxAttachments).Check(c.upload(others)); len(fields) > 0 {
+		p := problem.New(problem.Invalid, "Il file non può essere allegato.")
+		p.Fields = fields
 		return p
 	}
 	return nil
+}
+
+func (c Claim) upload(others int) catalogue.Upload {
+	return catalogue.Upload{Field: c.Field, Name: c.Name, MediaType: c.MediaType, Size: c.Size, Others: others}
+}
+
+// Count tells how many files of a kind a case has.
+func Count(ctx context.Context, t table.Table, id, field string) (int, error) {
+	present, err := casefile.Rows[application.Attachment](ctx, t, id, layout.AttachmentPrefix)
+	return count(present, field), err
 }

@@ -63,7 +63,7 @@ func (d *Desk) Show(ctx context.Context, who access.Applicant, id string) (casef
 	}
 	v, err := c.Show(ctx, d.Table)
 	v.Officer = nil
-	if service, err := catalogue.Lookup(c.Chamber, c.Service); err == nil && c.Officer != "" {
+	if service, err := catalogue.Find(c.Chamber, c.Service); err == nil && c.Officer != "" {
 		v.Officer = &casefile.OfficerView{Name: service.Office.Responsible.Name}
 	}
 	return v, err
@@ -139,7 +139,7 @@ func (d *Desk) Download(ctx context.Context, who access.Applicant, id, document 
 	if err != nil {
 		return "", err
 	}
-	return c.Link(ctx, d.Table, d.Documents, document)
+	return c.Link(ctx, d.Table, d.Documents, document, application.Applicant)
 }
 
 // Sent says that a message or a reply has arrived.
@@ -241,7 +241,7 @@ func (d *Desk) file(ctx context.Context, changes *casefile.Changes, c casefile.C
 }
 
 func (d *Desk) filing(c casefile.Case, event string, f Filed, digest string, at time.Time) (correspondence.Filing, error) {
-	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	service, err := catalogue.Find(c.Chamber, c.Service)
 	if err != nil {
 		return correspondence.Filing{}, err
 	}
@@ -260,35 +260,42 @@ func (d *Desk) filing(c casefile.Case, event string, f Filed, digest string, at 
 
 // Attach declares a file that will go with a reply to the office.
 func (d *Desk) Attach(ctx context.Context, who access.Applicant, id string, claim draft.Claim) (draft.Attached, error) {
-	c, err := d.mine(ctx, who, id)
-	if err != nil {
-		return draft.Attached{}, err
-	}
-	if c.State != application.AwaitingIntegration {
-		return draft.Attached{}, problem.New(problem.Conflict, "L'ufficio non ha chiesto documenti: per ora non è possibile allegarne.")
-	}
-	if err := claim.Check(); err != nil {
-		return draft.Attached{}, err
-	}
 	claim.Field = application.ReplyFile
-	present, err := casefile.Rows[application.Attachment](ctx, d.Table, id, layout.AttachmentPrefix)
-	if err != nil {
-		return draft.Attached{}, err
+	return draft.Declare(ctx, d.files(), who.TaxCode, claim, false, func() (casefile.Case, error) {
+		c, err := d.asked(ctx, who, id)
+		if err != nil {
+			return c, err
+		}
+		others, err := draft.Count(ctx, d.Table, id, claim.Field)
+		if err != nil {
+			return c, err
+		}
+		return c, claim.Check(others)
+	})
+}
+
+// asked loads a case of the applicant's of which the office waits for something.
+func (d *Desk) asked(ctx context.Context, who access.Applicant, id string) (casefile.Case, error) {
+	c, err := d.mine(ctx, who, id)
+	if err == nil && c.State != application.AwaitingIntegration {
+		err = problem.New(problem.Conflict, "L'ufficio non ha chiesto documenti: per ora non è possibile allegarne.")
 	}
-	if len(present) >= draft.MaxAttachments {
-		return draft.Attached{}, problem.Newf(problem.Conflict, "Una pratica può avere al massimo %d file.", draft.MaxAttachments)
-	}
-	return draft.Declare(ctx, d.files(), c, who.TaxCode, claim, false)
+	return c, err
 }
 
 // Complete looks at the bytes of such a file.
 func (d *Desk) Complete(ctx context.Context, who access.Applicant, id, attachment string) (draft.Completed, error) {
-	c, err := d.mine(ctx, who, id)
-	if err != nil {
-		return draft.Completed{}, err
-	}
-	return draft.Confirm(ctx, d.files(), c, attachment, false)
+	load := func() (casefile.Case, error) { return d.asked(ctx, who, id) }
+	return draft.Confirm(ctx, d.files(), attachment, false, load, isReply)
 }
+
+// Detach deletes such a file, as long as no reply filed it.
+func (d *Desk) Detach(ctx context.Context, who access.Applicant, id, attachment string) error {
+	load := func() (casefile.Case, error) { return d.asked(ctx, who, id) }
+	return draft.Drop(ctx, d.files(), attachment, false, load, isReply)
+}
+
+func isReply(a application.Attachment) bool { return a.Field == application.ReplyFile }
 
 func (d *Desk) files() draft.Config {
 	return draft.Config{Table: d.Table, Documents: d.Documents, Now: d.Now, NewID: d.NewID}
@@ -307,11 +314,11 @@ func (d *Desk) Reply(ctx context.Context, who access.Applicant, id, request, tex
 		if done, err := d.replied(ctx, c, request, event); err != nil || done {
 			return err
 		}
-		attached, err := d.attached(ctx, c, files)
+		var changes casefile.Changes
+		attached, err := d.attached(ctx, &changes, c, event, files)
 		if err != nil {
 			return err
 		}
-		var changes casefile.Changes
 		next, line, err := inbox.Answered(ctx, d.Table, &changes, c, event, text, files, at)
 		if err != nil {
 			return err
@@ -344,28 +351,28 @@ func (d *Desk) replied(ctx context.Context, c casefile.Case, request, event stri
 	case r.Answered != "":
 		return false, problem.New(problem.Conflict, "A questa richiesta hai già risposto.")
 	case c.Request != request:
-		return false, problem.New(problem.Conflict, "Il termine per rispondere a questa richiesta è passato: puoi scrivere all'ufficio con un messaggio.")
+		return false, problem.New(problem.Conflict, "Questa richiesta non aspetta più una risposta: puoi scrivere all'ufficio con un messaggio.")
 	}
 	return false, nil
 }
 
-// attached returns the files of a reply, all complete and the case's own.
-func (d *Desk) attached(ctx context.Context, c casefile.Case, ids []string) ([]application.Attachment, error) {
-	all, err := casefile.Rows[application.Attachment](ctx, d.Table, c.ID, layout.AttachmentPrefix)
-	if err != nil {
-		return nil, err
-	}
+// attached returns the files of a reply, all complete and the case's own, and adds to the commit that the reply files them.
+func (d *Desk) attached(ctx context.Context, changes *casefile.Changes, c casefile.Case, event string, ids []string) ([]application.Attachment, error) {
 	var files []application.Attachment
 	for n, id := range ids {
-		at := slices.IndexFunc(all, func(a application.Attachment) bool { return a.ID == id && a.Field == application.ReplyFile })
+		file, item, there, err := casefile.One[application.Attachment](ctx, d.Table, layout.Attachment(c.ID, id))
 		pointer := fmt.Sprintf("#/attachments/%d", n)
-		if at < 0 {
+		switch {
+		case err != nil:
+			return nil, err
+		case !there || !isReply(file) || file.Used != "" || slices.Contains(ids[:n], id):
 			return nil, problem.New(problem.Invalid, "Un allegato indicato non esiste.").At(pointer, "Allegato sconosciuto.")
-		}
-		if !all[at].Complete {
+		case !file.Complete:
 			return nil, problem.New(problem.Invalid, "Il caricamento di un allegato non è terminato.").At(pointer, "Caricamento non terminato.")
 		}
-		files = append(files, all[at])
+		file.Used = event
+		changes.Add(casefile.Row(item, item.Key, file))
+		files = append(files, file)
 	}
 	return files, nil
 }

@@ -124,7 +124,9 @@ func (d *Desk) Read(ctx context.Context, chamber catalogue.Chamber) (int, error)
 			c.Last = max(c.Last, raw.UID)
 			read++
 		}
-		c.ReadAt = d.Now()
+		if len(raws) < Batch {
+			c.ReadAt = d.Now()
+		}
 		if item, err = d.move(ctx, item, c, len(raws) < Batch); err != nil || !item.Exists() {
 			return read, err
 		}
@@ -179,8 +181,12 @@ func (d *Desk) take(ctx context.Context, chamber catalogue.Chamber, validity uin
 	if !raw.TooLarge {
 		return d.one(ctx, chamber, raw.Bytes)
 	}
+	id := fmt.Sprintf("IN-%d-%d", validity, raw.UID)
+	if _, err := table.One(ctx, d.Table, layout.Problem(chamber.ID, id)); !errors.Is(err, table.ErrNotFound) {
+		return err // told already, and perhaps dealt with
+	}
 	change, ok, err := problems.Open(ctx, d.Table, chamber.ID, problems.Problem{
-		ID: fmt.Sprintf("IN-%d-%d", validity, raw.UID), Kind: problems.MailUnmatched, At: d.Now(),
+		ID: id, Kind: problems.MailUnmatched, At: d.Now(),
 		Text: fmt.Sprintf("Nella casella PEC c'è un messaggio troppo grande per essere letto (numero %d): aprirlo nella casella.", raw.UID),
 	})
 	if err != nil || !ok {

@@ -86,9 +86,27 @@ func (a arrival) add(ctx context.Context, mail correspondence.Mail, item table.I
 func (a arrival) consequences(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) error {
 	switch mail.State {
 	case pec.StateDelivered:
+		if err := a.over(ctx, changes, mail, problems.MailOf(mail.ID), problems.LateMailOf(mail.ID)); err != nil {
+			return err
+		}
 		return a.delivered(ctx, changes, mail, outcome.DeliveredAt)
 	case pec.StateFailed:
+		if err := a.over(ctx, changes, mail, problems.LateMailOf(mail.ID)); err != nil {
+			return err
+		}
 		return a.failed(ctx, changes, mail, outcome)
+	}
+	return nil
+}
+
+// over closes the problems about a message that its new state puts an end to.
+func (a arrival) over(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, ids ...string) error {
+	for _, id := range ids {
+		closing, err := problems.Close(ctx, a.Table, mail.Chamber, id, a.Now())
+		if err != nil {
+			return err
+		}
+		changes.List = append(changes.List, closing...)
 	}
 	return nil
 }
@@ -114,19 +132,20 @@ func (a arrival) delivered(ctx context.Context, changes *casefile.Changes, mail 
 	return nil
 }
 
-// LastWord is how long after delivery a decided case waits for its owner's rating before it closes by itself.
-const LastWord = 30 * 24 * time.Hour
-
 // Served returns the application with its outcome effective from at; it will close by itself.
 func Served(a application.Application, at, now time.Time) application.Application {
 	outcome := *a.Outcome
 	outcome.DeliveredAt = &at
 	a.Outcome = &outcome
-	closing := now.Add(LastWord)
+	a.UpdatedAt = now
+	if a.State != application.Decided {
+		return a // closed already, after the outcome had been handed over in another way
+	}
+	closing := now.Add(casefile.LastWord)
 	if a.Rated {
 		closing = now
 	}
-	a.CloseAt, a.UpdatedAt = &closing, now
+	a.CloseAt = &closing
 	return a
 }
 
@@ -137,7 +156,7 @@ func (a arrival) failed(ctx context.Context, changes *casefile.Changes, mail cor
 		At: outcome.FailedAt, Event: application.MailFailed, Actor: application.MailBox, Text: "La PEC non è stata consegnata.",
 	}))
 	change, ok, err := problems.Open(ctx, a.Table, mail.Chamber, problems.Problem{
-		ID: "PEC-" + mail.ID, Kind: problems.MailFailed, At: a.Now(), Application: mail.Application, Text: text,
+		ID: problems.MailOf(mail.ID), Kind: problems.MailFailed, At: a.Now(), Application: mail.Application, Text: text,
 	})
 	if ok {
 		changes.List = append(changes.List, change)

@@ -88,14 +88,15 @@ func (a arrival) commit(ctx context.Context, event string, item table.Item, c ca
 	var changes casefile.Changes
 	now := a.Now()
 	row := correspondence.Incoming{
-		ID: event, Chamber: a.chamber.ID, MessageID: a.MessageID, From: a.From, Subject: register.OneLine(a.Subject, 200), At: a.At,
-		Object: a.object, SHA256: a.digest, Size: int64(len(a.raw)),
+		ID: event, Chamber: a.chamber.ID, MessageID: register.OneLine(a.MessageID, maxHeader), From: register.OneLine(a.From, maxHeader),
+		Subject: register.OneLine(a.Subject, 200), At: a.At,
+		Object: a.object, SHA256: a.digest, Size: int64(len(a.raw)), Untrusted: register.OneLine(a.Reason, maxHeader),
 	}
 	filing := correspondence.Filing{Entry: a.entry(event, now), Target: correspondence.ToIncoming, ID: event}
 	if matched {
 		row.Application = c.ID
 		filing.Entry.Application = c.ID
-		if service, err := catalogue.Lookup(c.Chamber, c.Service); err == nil {
+		if service, err := catalogue.Find(c.Chamber, c.Service); err == nil {
 			filing.Entry.Classification = service.Classification.Code
 		}
 		filing.Target = correspondence.ToDocument
@@ -108,6 +109,22 @@ func (a arrival) commit(ctx context.Context, event string, item table.Item, c ca
 	changes.Add(casefile.Row(item, layout.Incoming(a.chamber.ID, event), row))
 	owed := correspondence.File(&changes, a.chamber.ID, filing, event, filing.Entry.Application, now)
 	return owed, changes.Commit(ctx, a.Table)
+}
+
+// maxHeader and maxText bound what the rows hold of a message, in characters: a row has room for 400 kB, a message for a hundred times as
+// much. The whole of it is the document.
+const (
+	maxHeader = register.MaxAddress
+	maxText   = 5000
+)
+
+// text is the message's text as the case shows it.
+func (a arrival) text() string {
+	runes := []rune(strings.ToValidUTF8(strings.TrimSpace(a.Text), "\ufffd"))
+	if len(runes) > maxText {
+		runes = append(runes[:maxText-1:maxText-1], '…')
+	}
+	return string(runes)
 }
 
 // Unclassified is the place in the filing plan of what a person has still to classify. Classification may change later, with
@@ -149,26 +166,55 @@ func address(from string) string {
 func (a arrival) toCase(ctx context.Context, changes *casefile.Changes, event string, c casefile.Case, now time.Time) error {
 	changes.Add(casefile.Row(table.Item{}, layout.Document(c.ID, event), application.Document{
 		ID: event, Kind: application.MailDocument, Name: "messaggio.eml", MediaType: "message/rfc822", Size: int64(len(a.raw)),
-		SHA256: a.digest, Key: layout.DocumentKey(c.ID, a.digest), At: now, Text: a.Text,
+		SHA256: a.digest, Key: layout.DocumentKey(c.ID, a.digest), At: now, Text: a.text(),
 	}))
 	if err := a.Documents.Put(ctx, layout.DocumentKey(c.ID, a.digest), a.raw, "message/rfc822"); err != nil {
 		return err
 	}
-	line := application.Line{At: now, Event: application.MailReceived, Actor: application.MailBox, Document: event, Text: a.Text}
-	own, err := a.fromOwner(ctx, c)
+	line := application.Line{At: now, Event: application.MailReceived, Actor: application.MailBox, Document: event, Text: a.text()}
+	answers, err := a.answers(ctx, c)
 	if err != nil {
 		return err
 	}
-	if own && c.State == application.AwaitingIntegration {
-		next, moved, err := Answered(ctx, a.Table, changes, c, event, a.Text, nil, now)
-		if err != nil {
+	next := c.Application
+	if answers {
+		at := a.sent(now)
+		moved := application.Line{}
+		if next, moved, err = Answered(ctx, a.Table, changes, c, event, a.text(), nil, at); err != nil {
 			return err
 		}
-		line.From, line.To, line.Event = moved.From, moved.To, moved.Event
-		changes.Add(c.Put(next))
+		line.At, line.From, line.To, line.Event = at, moved.From, moved.To, moved.Event
 	}
+	next.UpdatedAt = now // whoever watches what changed sees it, and a case that closes at this moment does not close over it
+	changes.Add(c.Put(next))
 	changes.Add(casefile.Tell(c.ID, event, line))
-	return nil
+	if c.State.Open() {
+		return nil
+	}
+	return a.open(ctx, changes, problems.Problem{
+		ID: "IN-" + event, Kind: problems.MailUnmatched, At: now, Application: c.ID,
+		Text: "È arrivato un messaggio PEC su una pratica già conclusa: leggerlo e decidere se riguarda un'altra pratica.",
+	})
+}
+
+// sent is the instant that the provider certified, which is when the message counts as sent (DPR 68/2005 art. 6); never later than now.
+func (a arrival) sent(now time.Time) time.Time {
+	if a.At.IsZero() || a.At.After(now) {
+		return now
+	}
+	return a.At.UTC().Truncate(time.Millisecond)
+}
+
+// answers tells whether the message answers the open integration request: it is the owner's, and was sent after the question.
+func (a arrival) answers(ctx context.Context, c casefile.Case) (bool, error) {
+	if c.State != application.AwaitingIntegration {
+		return false, nil
+	}
+	request, _, asked, err := casefile.One[application.Request](ctx, a.Table, layout.Request(c.ID, c.Request))
+	if err != nil || !asked || a.sent(a.Now()).Before(request.At.Truncate(time.Second)) {
+		return false, err
+	}
+	return a.fromOwner(ctx, c)
 }
 
 // fromOwner tells whether the message came from an address that we have served the owner at: the domicile of the case, or the one the
@@ -178,7 +224,7 @@ func (a arrival) fromOwner(ctx context.Context, c casefile.Case) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(mails, func(m correspondence.Mail) bool {
+	return a.From != "" && strings.EqualFold(c.Domicile, a.From) || slices.ContainsFunc(mails, func(m correspondence.Mail) bool {
 		return m.Kind != correspondence.OfficeNotice && m.Address != "" && strings.EqualFold(m.Address, a.From)
 	}), nil
 }
@@ -211,8 +257,12 @@ func (a arrival) unmatched(ctx context.Context, changes *casefile.Changes, event
 	}
 	if a.Class == pec.ClassUntrusted {
 		p.Kind = problems.MailUntrusted
-		p.Text = "È arrivato un messaggio che si presenta come PEC ma la firma del gestore non è valida (" + a.Reason + ")."
+		p.Text = "È arrivato un messaggio che si presenta come PEC ma non è autentico o non è leggibile: aprirlo con cautela nella casella."
 	}
+	return a.open(ctx, changes, p)
+}
+
+func (a arrival) open(ctx context.Context, changes *casefile.Changes, p problems.Problem) error {
 	change, ok, err := problems.Open(ctx, a.Table, a.chamber.ID, p)
 	if ok {
 		changes.List = append(changes.List, change)

@@ -29,7 +29,7 @@ type collecting struct {
 
 // collect gathers everything that a case's package holds.
 func (d *Desk) collect(ctx context.Context, c casefile.Case) (preservation.Case, error) {
-	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	service, err := catalogue.Find(c.Chamber, c.Service)
 	if err != nil {
 		return preservation.Case{}, err
 	}
@@ -118,24 +118,35 @@ func (g *collecting) documents() error {
 	return nil
 }
 
-// attachments packs the applicant's files; the office's are documents once they are filed.
+// attachments packs the applicant's files: those of the form, and those that a reply filed. The office's are documents once they are filed.
 func (g *collecting) attachments() error {
 	files, err := casefile.Rows[application.Attachment](g.ctx, g.Table, g.c.ID, layout.AttachmentPrefix)
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
-		if !f.Complete || f.Field == application.OfficeFile {
+		if !f.Complete || f.Field == application.OfficeFile || f.Field == application.ReplyFile && f.Used == "" {
 			continue
 		}
 		d := preservation.Document{
 			ID: f.ID, Kind: preservation.Attachment, Name: f.Name, MediaType: f.MediaType, Size: f.Size, SHA256: f.SHA256, At: f.CreatedAt,
 			Flow: preservation.In, Open: g.stored(layout.DocumentKey(g.c.ID, f.SHA256)),
 		}
-		if f.Field != application.ReplyFile {
-			d.Primary, d.Protocol = g.c.Submission.Event, g.stamp(g.c.Protocol)
+		d.Primary, d.Protocol = g.c.Submission.Event, g.stamp(g.c.Protocol)
+		if f.Field == application.ReplyFile {
+			d.Primary, d.Protocol = f.Used, g.number(f.Used)
 		}
 		g.list = append(g.list, d)
+	}
+	return nil
+}
+
+// number is the segnatura of a document that was gathered before.
+func (g *collecting) number(id string) *register.Stamp {
+	for _, d := range g.list {
+		if d.ID == id {
+			return d.Protocol
+		}
 	}
 	return nil
 }

@@ -88,13 +88,17 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 		return err
 	}
 	if c.State == application.Preserved {
-		return lost(d.Table.Commit(ctx, table.Delete(item)))
+		paid, err := problems.Paid(ctx, d.Table, owed, item, d.Now())
+		if err != nil {
+			return err
+		}
+		return lost(d.Table.Commit(ctx, paid...))
 	}
 	zip, err := d.packed(ctx, c)
 	if err != nil {
 		return err
 	}
-	receipt, err := d.entrusted(ctx, c.ID, zip)
+	receipt, err := d.entrusted(ctx, c.ID, zip, owed.Attempts > 0)
 	if errors.Is(err, ErrRefused) {
 		return d.refused(ctx, owed, item, "il conservatore non accetta il pacchetto")
 	}
@@ -110,13 +114,14 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	return d.later(ctx, owed, item)
 }
 
-// entrusted asks the provider about the package, and hands it over if it does not have it.
-func (d *Desk) entrusted(ctx context.Context, id string, zip []byte) (Receipt, error) {
+// entrusted asks the provider about the package, and hands it over if it does not have it, or, again, if it refused it: then somebody has
+// spoken with the provider and had it retried.
+func (d *Desk) entrusted(ctx context.Context, id string, zip []byte, again bool) (Receipt, error) {
 	receipt, err := d.Provider.Receipt(ctx, id)
 	if err != nil {
 		return receipt, fmt.Errorf("asking for the receipt: %w", err)
 	}
-	if receipt.State != Unknown {
+	if receipt.State != Unknown && !(receipt.State == Refused && again) {
 		return receipt, nil
 	}
 	if err := d.Provider.Deposit(ctx, id, zip); err != nil {
@@ -173,11 +178,8 @@ func (d *Desk) preserved(ctx context.Context, c casefile.Case, owed step.Owed, z
 		if err != nil {
 			return err
 		}
-		item, err := table.One(ctx, d.Table, owed.Key())
-		if errors.Is(err, table.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		owed, item, there, err := step.Read(ctx, d.Table, owed.Key())
+		if err != nil || !there {
 			return err
 		}
 		next, line, err := c.Move(application.WasPreserved, at, application.System)
@@ -188,7 +190,11 @@ func (d *Desk) preserved(ctx context.Context, c casefile.Case, owed step.Owed, z
 		var changes casefile.Changes
 		changes.Add(c.Put(next))
 		changes.Add(casefile.Tell(c.ID, owed.Event+"-preserved", line))
-		changes.List = append(changes.List, table.Delete(item))
+		paid, err := problems.Paid(ctx, d.Table, owed, item, at)
+		if err != nil {
+			return err
+		}
+		changes.List = append(changes.List, paid...)
 		return changes.Commit(ctx, d.Table)
 	})
 }
@@ -202,8 +208,14 @@ func (d *Desk) refused(ctx context.Context, owed step.Owed, item table.Item, rea
 	return lost(d.Table.Commit(ctx, changes...))
 }
 
+// Patience is how long the provider may take before the sweep counts its tries against it: a package may be examined for a day.
+const Patience = 48 * time.Hour
+
 // later leaves the question to the sweep.
 func (d *Desk) later(ctx context.Context, owed step.Owed, item table.Item) error {
+	if d.Now().Before(owed.CreatedAt.Add(Patience)) {
+		owed.Attempts = 0
+	}
 	item, err := owed.Row(item, d.Now().Add(Wait))
 	if err != nil {
 		return err

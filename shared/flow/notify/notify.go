@@ -132,7 +132,11 @@ func (d *Desk) read(ctx context.Context, key table.Key) (s sending, there bool, 
 
 // paid deletes the outbox row of a message that needs no more sending.
 func (d *Desk) paid(ctx context.Context, s sending) error {
-	return lost(d.Table.Commit(ctx, table.Delete(s.owedItem)))
+	changes, err := problems.Paid(ctx, d.Table, s.owed, s.owedItem, d.Now())
+	if err != nil {
+		return err
+	}
+	return lost(d.Table.Commit(ctx, changes...))
 }
 
 // lost takes a lost race as done: another delivery did the same, and whatever is left is swept.
@@ -174,8 +178,14 @@ func (d *Desk) addressed(ctx context.Context, s *sending) (ready bool, err error
 // AddressWait is after how long the register is asked again for an address it is still looking for.
 const AddressWait = time.Minute
 
+// Patience is how long an address may be looked for before the sweep counts its tries against the step.
+const Patience = 24 * time.Hour
+
 func (d *Desk) waitForAddress(ctx context.Context, s sending, ticket string) error {
 	s.mail.Ticket = ticket
+	if d.Now().Before(s.owed.CreatedAt.Add(Patience)) {
+		s.owed.Attempts = 0 // the register answers in its own time: no failure
+	}
 	mail, err := s.mail.Row(s.mailItem)
 	if err != nil {
 		return err
@@ -197,7 +207,7 @@ func (d *Desk) offer(ctx context.Context, s sending) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Archive.Put(ctx, layout.MailObject(s.mail.Application, s.mail.ID), raw, "message/rfc822"); err != nil {
+	if raw, err = d.archived(ctx, s.mail, raw); err != nil {
 		return fmt.Errorf("archiving message: %w", err)
 	}
 	if marked, err := d.mark(ctx, &s); err != nil || !marked {
@@ -213,6 +223,17 @@ func (d *Desk) offer(ctx context.Context, s sending) error {
 		return nil // still sending: the sweep comes back when the doubt is due
 	}
 	return d.unmark(ctx, s, err)
+}
+
+// archived keeps the message, and returns what is kept: a second send under the same Message-ID is of the same bytes, also if another
+// release composes others.
+func (d *Desk) archived(ctx context.Context, m correspondence.Mail, raw []byte) ([]byte, error) {
+	key := layout.MailObject(m.Application, m.ID)
+	err := d.Archive.Put(ctx, key, raw, "message/rfc822")
+	if errors.Is(err, archive.ErrDifferent) {
+		return d.Archive.Get(ctx, key)
+	}
+	return raw, err
 }
 
 func (d *Desk) compose(ctx context.Context, m correspondence.Mail, chamber catalogue.Chamber) ([]byte, error) {
@@ -268,7 +289,7 @@ func (d *Desk) unmark(ctx context.Context, s sending, cause error) error {
 	if err != nil {
 		return err
 	}
-	owed, err := s.owed.Row(s.owedItem, d.Now().Add(step.FirstSweep))
+	owed, err := s.owed.Row(s.owedItem, d.Now().Add(step.Backoff(s.owed.Attempts)))
 	if err != nil {
 		return err
 	}
@@ -286,12 +307,9 @@ func (d *Desk) sent(ctx context.Context, s sending) error {
 		if err != nil || !there {
 			return err
 		}
-		owed, err := table.One(ctx, d.Table, s.owed.Key())
-		if errors.Is(err, table.ErrNotFound) {
-			return nil // an unclear commit that went through, or receipts that were quicker
-		}
-		if err != nil {
-			return err
+		owed, owedItem, owes, err := step.Read(ctx, d.Table, s.owed.Key())
+		if err != nil || !owes {
+			return err // gone: an unclear commit that went through, or receipts that were quicker
 		}
 		if mail.SentAt == nil {
 			mail.SentAt = &now
@@ -301,7 +319,11 @@ func (d *Desk) sent(ctx context.Context, s sending) error {
 		if err != nil {
 			return err
 		}
-		return d.Table.Commit(ctx, change, table.Delete(owed))
+		paid, err := problems.Paid(ctx, d.Table, owed, owedItem, now)
+		if err != nil {
+			return err
+		}
+		return d.Table.Commit(ctx, append(paid, change)...)
 	})
 }
 
@@ -333,14 +355,18 @@ func (d *Desk) fail(ctx context.Context, s sending, kind problems.Kind, text str
 	}
 	var changes casefile.Changes
 	changes.Add(s.mail.Row(s.mailItem))
-	changes.List = append(changes.List, table.Delete(s.owedItem))
+	paid, err := problems.Paid(ctx, d.Table, s.owed, s.owedItem, now)
+	if err != nil {
+		return err
+	}
+	changes.List = append(changes.List, paid...)
 	changes.Add(casefile.Tell(s.mail.Application, s.mail.ID, application.Line{
 		At: now, Event: application.MailFailed, Actor: application.System, Text: text,
 	}))
 	// A person without a digital domicile is not a fault when the message was only to tell a number that the desk shows.
 	if kind != problems.NoAddress || s.mail.Kind != correspondence.Acknowledgement {
 		change, ok, err := problems.Open(ctx, d.Table, s.mail.Chamber, problems.Problem{
-			ID: "PEC-" + s.mail.ID, Kind: kind, At: now, Application: s.mail.Application, Text: text,
+			ID: problems.MailOf(s.mail.ID), Kind: kind, At: now, Application: s.mail.Application, Text: text,
 		})
 		if err != nil {
 			return err

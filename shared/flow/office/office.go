@@ -17,12 +17,13 @@ import (
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
+	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
 )
 
-// Config is what the office needs; every field is required.
+// Config is what the office needs; every field but Colleague is required.
 type Config struct {
 	Table     table.Table // applications
 	Register  table.Table // read only
@@ -31,6 +32,9 @@ type Config struct {
 	Post      step.Post
 	Now       step.Clock
 	NewID     step.IDs
+	// Colleague says who somebody is whom an officer gives a case to; a problem at #/officer if they work for no office of the chamber. nil:
+	// whoever is named is taken at the officer's word.
+	Colleague func(ctx context.Context, by access.Officer, taxCode string) (access.Officer, error)
 }
 
 // Desk serves officers.
@@ -53,7 +57,7 @@ func (d *Desk) open(ctx context.Context, who access.Officer, id string) (casefil
 	if c.Chamber != who.Chamber {
 		return c, problem.Hidden()
 	}
-	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	service, err := catalogue.Find(c.Chamber, c.Service)
 	if err != nil {
 		return c, err
 	}
@@ -97,7 +101,7 @@ func (d *Desk) Download(ctx context.Context, who access.Officer, id, document st
 	if err != nil {
 		return "", err
 	}
-	return c.Link(ctx, d.Table, d.Documents, document)
+	return c.Link(ctx, d.Table, d.Documents, document, application.Office)
 }
 
 // Filter narrows the office's list. At most one of State and Assignee chooses the index; the rest is looked at item by item.
@@ -123,7 +127,7 @@ func (d *Desk) List(ctx context.Context, who access.Officer, f Filter, after *ta
 		if err != nil {
 			return nil, nil, err
 		}
-		service, err := catalogue.Lookup(c.Chamber, c.Service)
+		service, err := catalogue.Find(c.Chamber, c.Service)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -163,8 +167,15 @@ func (d *Desk) Assign(ctx context.Context, who access.Officer, id, officer strin
 	if officer == "" {
 		officer = who.TaxCode
 	}
+	colleague, err := d.colleague(ctx, who, officer)
+	if err != nil {
+		return casefile.View{}, err
+	}
 	event, at := d.NewID(), d.Now()
-	err := d.work(ctx, who, id, func(c casefile.Case, changes *casefile.Changes) (bool, error) {
+	err = d.work(ctx, who, id, func(c casefile.Case, changes *casefile.Changes) (bool, error) {
+		if err := d.suits(c, colleague); err != nil {
+			return false, err
+		}
 		if c.Officer == officer && c.State != application.Registered {
 			return false, nil
 		}
@@ -181,6 +192,29 @@ func (d *Desk) Assign(ctx context.Context, who access.Officer, id, officer strin
 		return casefile.View{}, err
 	}
 	return d.Show(ctx, who, id)
+}
+
+// colleague says who the case is given to.
+func (d *Desk) colleague(ctx context.Context, who access.Officer, officer string) (access.Officer, error) {
+	switch {
+	case officer == who.TaxCode:
+		return who, nil
+	case d.Colleague == nil:
+		return access.Officer{Chamber: who.Chamber, TaxCode: officer}, nil
+	}
+	return d.Colleague(ctx, who, officer)
+}
+
+// suits tells whether a case can be given to somebody: who may not see it may not have it.
+func (d *Desk) suits(c casefile.Case, colleague access.Officer) error {
+	service, err := catalogue.Find(c.Chamber, c.Service)
+	if err != nil {
+		return err
+	}
+	if colleague.Check(c.Application, service.Office.ID) != nil {
+		return problem.New(problem.Invalid, "La pratica non può essere assegnata a questa persona.").At("#/officer", "Scegli un'altra persona dell'ufficio.")
+	}
+	return nil
 }
 
 // work runs an act of the office on a case; do returns whether there is anything to commit.
@@ -228,15 +262,18 @@ func (d *Desk) Attach(ctx context.Context, who access.Officer, id string, claim 
 	if err := who.May(access.Work); err != nil {
 		return draft.Attached{}, err
 	}
-	c, err := d.open(ctx, who, id)
-	if err != nil {
-		return draft.Attached{}, err
-	}
-	if err := claim.Check(); err != nil {
-		return draft.Attached{}, err
-	}
 	claim.Field = application.OfficeFile
-	return draft.Declare(ctx, d.files(), c, who.TaxCode, claim, false)
+	return draft.Declare(ctx, d.files(), who.TaxCode, claim, false, func() (casefile.Case, error) {
+		c, err := d.open(ctx, who, id)
+		if err != nil {
+			return c, err
+		}
+		others, err := draft.Count(ctx, d.Table, id, claim.Field)
+		if err != nil {
+			return c, err
+		}
+		return c, claim.Check(others)
+	})
 }
 
 // Complete looks at the bytes of such a file.
@@ -244,12 +281,11 @@ func (d *Desk) Complete(ctx context.Context, who access.Officer, id, attachment 
 	if err := who.May(access.Work); err != nil {
 		return draft.Completed{}, err
 	}
-	c, err := d.open(ctx, who, id)
-	if err != nil {
-		return draft.Completed{}, err
-	}
-	return draft.Confirm(ctx, d.files(), c, attachment, false)
+	load := func() (casefile.Case, error) { return d.open(ctx, who, id) }
+	return draft.Confirm(ctx, d.files(), attachment, false, load, isOffice)
 }
+
+func isOffice(a application.Attachment) bool { return a.Field == application.OfficeFile }
 
 func (d *Desk) files() draft.Config {
 	return draft.Config{Table: d.Table, Documents: d.Documents, Now: d.Now, NewID: d.NewID}
@@ -264,6 +300,13 @@ func (d *Desk) RequestIntegration(ctx context.Context, who access.Officer, id, t
 	err := d.work(ctx, who, id, func(c casefile.Case, changes *casefile.Changes) (bool, error) {
 		if c.Request == event {
 			return false, nil
+		}
+		service, err := catalogue.Find(c.Chamber, c.Service)
+		if err != nil {
+			return false, err
+		}
+		if !service.Allows(catalogue.IntegrationRequest) {
+			return false, problem.New(problem.Conflict, "Per questo servizio il termine non può essere sospeso: puoi scrivere un messaggio.")
 		}
 		next, line, err := c.Move(application.IntegrationRequested, at, application.Office)
 		if err != nil {
@@ -313,7 +356,7 @@ func (d *Desk) Decide(ctx context.Context, who access.Officer, id, outcome, text
 		if c.Outcome != nil && c.Outcome.Event == event {
 			return false, nil
 		}
-		service, err := catalogue.Lookup(c.Chamber, c.Service)
+		service, err := catalogue.Find(c.Chamber, c.Service)
 		if err != nil {
 			return false, err
 		}
@@ -332,11 +375,16 @@ func (d *Desk) Decide(ctx context.Context, who access.Officer, id, outcome, text
 		next.Outcome = &application.Outcome{Kind: outcome, Event: event, At: at, Document: event}
 		next.Request = ""
 		if c.Domicile == application.PortalOnly {
-			closing := at.Add(30 * 24 * time.Hour)
+			closing := at.Add(casefile.LastWord)
 			next.CloseAt = &closing
 		}
 		line.By, line.Text, line.Document = who.TaxCode, chosen.Title, event
 		file.Used = event
+		over, err := problems.Close(ctx, d.Table, c.Chamber, problems.TermOf(id), at) // late, and yet decided
+		if err != nil {
+			return false, err
+		}
+		changes.List = append(changes.List, over...)
 		changes.Add(c.Put(next))
 		changes.Add(casefile.Tell(id, event, line))
 		changes.Add(casefile.Row(item, item.Key, file))
@@ -382,7 +430,7 @@ type act struct {
 
 // send adds to a commit the act's document, its place in the register's queue, and the letter that follows the number.
 func (d *Desk) send(ctx context.Context, changes *casefile.Changes, c casefile.Case, a act) (step.Owed, error) {
-	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	service, err := catalogue.Find(c.Chamber, c.Service)
 	if err != nil {
 		return step.Owed{}, err
 	}

@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
+	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/access"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
@@ -67,7 +70,10 @@ func (d *Desk) Entries(ctx context.Context, who access.Officer, year int, from, 
 		return nil, nil, err
 	}
 	if to == 0 {
-		to = 1<<40 - 1
+		to = lastNumber
+	}
+	if from > to {
+		return []RegisteredView{}, nil, nil
 	}
 	book := layout.Book(who.Chamber, year)
 	page, err := d.Register.Query(ctx, table.Query{
@@ -77,8 +83,26 @@ func (d *Desk) Entries(ctx context.Context, who access.Officer, year int, from, 
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := entries(page.Items, year)
+	items, err := d.withAnnexes(ctx, page)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := entries(items, year)
 	return list, page.Next, err
+}
+
+// lastNumber is the last number of seven digits: beyond it text order is no longer the order of numbers.
+const lastNumber = 9_999_999
+
+// withAnnexes adds the annexes of the page's last number that fell on the next page: an annulled number never shows without its annulment.
+func (d *Desk) withAnnexes(ctx context.Context, page table.Page) ([]table.Item, error) {
+	if page.Next == nil {
+		return page.Items, nil
+	}
+	last := page.Items[len(page.Items)-1].Key
+	number, _, _ := strings.Cut(last.SK, "#")
+	annexes, err := table.All(ctx, d.Register, table.Query{PK: last.PK, From: last.SK + "\x00", To: number + "#~"})
+	return append(page.Items, annexes...), err
 }
 
 // Entry returns one number of the register with its annulments.
@@ -135,7 +159,7 @@ func entries(items []table.Item, year int) ([]RegisteredView, error) {
 }
 
 // Annul asks for the annulment of a number: never a change, but a record appended beside it, with reason and authorising provision. The same
-// officer asking again for the same number and reasons asks once.
+// number asked for again with the same reasons is one event.
 func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number uint64, reason, provision string) (string, error) {
 	entry, err := d.Entry(ctx, who, year, number)
 	if err != nil {
@@ -148,8 +172,10 @@ func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number u
 	if !ok {
 		return "", problem.Hidden()
 	}
+	// One line each: the register takes no other.
+	reason, provision = register.OneLine(reason, register.MaxSubject), register.OneLine(provision, register.MaxName)
 	at := d.Now()
-	event := "annul-" + strconv.Itoa(year) + "-" + entry.Number + "-" + d.NewID()
+	event := "annul-" + strconv.Itoa(year) + "-" + entry.Number + "-" + register.Digest([]byte(reason + "\n" + provision))[:32]
 	filing := correspondence.Filing{
 		Target: correspondence.ToNothing,
 		Entry:  register.Entry{Chamber: who.Chamber, Book: correspondence.Book(chamber)},
@@ -158,7 +184,8 @@ func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number u
 		},
 	}
 	filing.Entry.Book.Year = year
-	owed := step.Owed{Kind: step.Register, Chamber: who.Chamber, Day: register.Date(at), Event: event, CreatedAt: at}
+	// The day is the number's own, so that asked for again tomorrow it is the same row.
+	owed := step.Owed{Kind: step.Register, Chamber: who.Chamber, Day: entry.Date, Event: event, CreatedAt: at}
 	if owed, err = owed.With(filing); err != nil {
 		return "", err
 	}
@@ -238,5 +265,39 @@ func (d *Desk) RetryProblem(ctx context.Context, who access.Officer, id string) 
 	if err := who.May(access.Work); err != nil {
 		return err
 	}
-	return problems.Retry(ctx, d.Table, d.Post, who.Chamber, id, who.TaxCode, d.Now())
+	now := d.Now()
+	return problems.Retry(ctx, d.Table, d.Post, who.Chamber, id, who.TaxCode, now, func(ctx context.Context, p problems.Problem) ([]table.Change, error) {
+		return d.dealtWith(ctx, p, now)
+	})
 }
+
+// dealtWith is what an officer's word means for the case: a term that ran out is mended only by a decision; an outcome that certified
+// mail did not bring, and that was handed over in another way, lets the case go on to its end.
+func (d *Desk) dealtWith(ctx context.Context, p problems.Problem, now time.Time) ([]table.Change, error) {
+	switch p.Kind {
+	case problems.TermExpired, problems.MailFailed, problems.MailUncertain, problems.NoAddress:
+	default:
+		return nil, nil
+	}
+	c, err := casefile.Load(ctx, d.Table, p.Application)
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind == problems.TermExpired {
+		if c.State.Open() {
+			return nil, problem.New(problem.Conflict, "Il termine è scaduto: il problema si chiude con la decisione della pratica.")
+		}
+		return nil, nil
+	}
+	if c.State != application.Decided || c.CloseAt != nil || p.ID != problems.MailOf(outcomeMail(c)) && p.ID != problems.LateMailOf(outcomeMail(c)) {
+		return nil, nil
+	}
+	next := c.Application
+	closing := now.Add(casefile.LastWord)
+	next.CloseAt, next.UpdatedAt = &closing, now
+	change, err := c.Put(next)
+	return []table.Change{change}, err
+}
+
+// outcomeMail is the id of the certified message with the outcome.
+func outcomeMail(c casefile.Case) string { return c.Outcome.Event + "-" + correspondence.ToApplicant }

@@ -98,5 +98,14 @@ func (d *Desk) Key(ctx context.Context, key, officer string) (access.Officer, er
 		return access.Officer{}, problem.New(problem.Malformed,
 			"L’intestazione X-Officer deve contenere il codice fiscale dell’addetto per conto del quale si opera.").Because(err)
 	}
-	return access.Officer{Chamber: found.Chamber, TaxCode: taxCode, Rights: found.Rights, Key: found.Name}, nil
+	who := access.Officer{Chamber: found.Chamber, TaxCode: taxCode, Rights: found.Rights, Key: found.Name}
+	// Whom the chamber's list knows has a name, and by it cases that are hidden from them: a key is no way around that.
+	listed, err := d.find(ctx, found.Chamber, taxCode)
+	switch {
+	case err == nil:
+		who.Name = listed.Name
+	case !errors.Is(err, errNotListed):
+		return access.Officer{}, err
+	}
+	return who, nil
 }

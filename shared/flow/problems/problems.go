@@ -5,7 +5,6 @@ package problems
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"sportello/shared/domain/layout"
@@ -39,28 +38,48 @@ type Problem struct {
 	At          time.Time  `json:"at"`
 	Application string     `json:"application,omitempty"`
 	Text        string     `json:"text"`           // Italian, for the owner, without personal data
-	Work        *table.Key `json:"work,omitempty"` // the parked outbox row that a retry wakes
+	Work        *table.Key `json:"work,omitempty"` // the outbox row that a retry wakes
 	ResolvedAt  *time.Time `json:"resolvedAt,omitempty"`
 	ResolvedBy  string     `json:"resolvedBy,omitempty"`
 }
 
-// Open is the change that opens a problem. The id comes from the event, so that a redelivery opens the same one; ok is false when it is open
-// already. One that was resolved opens again: what went wrong since has no owner.
-func Open(ctx context.Context, t table.Table, chamber string, p Problem) (change table.Change, ok bool, err error) {
-	before, item, err := table.Load[Problem](ctx, t, layout.Problem(chamber, p.ID), schema)
-	switch {
-	case err == nil && before.ResolvedAt == nil:
-		return change, false, nil
-	case err != nil && !errors.Is(err, table.ErrNotFound):
-		return change, false, err
-	}
-	item, err = item.With(schema, p)
-	return table.Put(item), true, err
+// The ids of problems that more than one step knows: who opens them, and who sees their cause go.
+func TermOf(application string) string { return "TERM-" + application }
+func MailOf(mail string) string        { return "PEC-" + mail }
+func LateMailOf(mail string) string    { return "PEC-late-" + mail }
+
+// WorkOf is the id of a problem about an outbox row; the instant makes the next one, after a retry that did not help, another.
+func WorkOf(owed step.Owed, now time.Time) string {
+	return string(owed.Kind) + "-" + owed.Event + "-" + layout.Millis(now)
 }
 
-// List returns the chamber's problems that are not resolved, newest first.
+// System is who resolved a problem whose cause went by itself.
+const System = "system"
+
+// Open is the change that opens a problem, or opens one again that was resolved. The id comes from the event, so that a redelivery opens the
+// same one; ok is false when it is open already.
+func Open(ctx context.Context, t table.Table, chamber string, p Problem) (change table.Change, ok bool, err error) {
+	before, item, err := table.Load[Problem](ctx, t, layout.Problem(chamber, p.ID), schema)
+	if err != nil && !errors.Is(err, table.ErrNotFound) || err == nil && before.ResolvedAt == nil {
+		return change, false, err
+	}
+	change, err = p.row(item, chamber)
+	return change, true, err
+}
+
+// row is the change that writes the problem: among the open ones while it is.
+func (p Problem) row(item table.Item, chamber string) (table.Change, error) {
+	item, err := item.With(schema, p)
+	if err != nil || p.ResolvedAt != nil {
+		return table.Put(item), err
+	}
+	return table.Put(item.Indexed(layout.ByDue, layout.ProblemPlace(chamber, p.At, p.ID))), nil
+}
+
+// List returns the chamber's problems that are not resolved, newest first. It reads an index: one that was opened or resolved a moment ago
+// may show late.
 func List(ctx context.Context, t table.Table, chamber string) ([]Problem, error) {
-	items, err := table.All(ctx, t, table.Query{PK: layout.Chamber(chamber), Prefix: layout.ProblemPrefix})
+	items, err := table.All(ctx, t, table.Query{Index: layout.ByDue, PK: layout.OpenProblems(chamber), Descending: true})
 	if err != nil {
 		return nil, err
 	}
@@ -70,16 +89,40 @@ func List(ctx context.Context, t table.Table, chamber string) ([]Problem, error)
 		if err != nil {
 			return nil, err
 		}
-		if p.ResolvedAt == nil {
-			list = append(list, p)
-		}
+		list = append(list, p)
 	}
-	slices.SortFunc(list, func(a, b Problem) int { return b.At.Compare(a.At) })
 	return list, nil
 }
 
-// Retry wakes the work that a problem parked, or, where there is none, marks the problem as dealt with.
-func Retry(ctx context.Context, t table.Table, post step.Post, chamber, id, by string, now time.Time) error {
+// Close is what resolves a problem because its cause has gone; no changes if it is not open.
+func Close(ctx context.Context, t table.Table, chamber, id string, now time.Time) ([]table.Change, error) {
+	p, item, err := table.Load[Problem](ctx, t, layout.Problem(chamber, id), schema)
+	if errors.Is(err, table.ErrNotFound) || err == nil && p.ResolvedAt != nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.ResolvedAt, p.ResolvedBy = &now, System
+	change, err := p.row(item, chamber)
+	return []table.Change{change}, err
+}
+
+// Paid is what ends an outbox row whose effect is recorded in the same commit: the row goes, and the problem about it, if one was opened.
+func Paid(ctx context.Context, t table.Table, owed step.Owed, item table.Item, now time.Time) ([]table.Change, error) {
+	changes := []table.Change{table.Delete(item)}
+	if owed.Problem == "" {
+		return changes, nil
+	}
+	closing, err := Close(ctx, t, owed.Chamber, owed.Problem, now)
+	return append(changes, closing...), err
+}
+
+// Follow is what an owner's word that a problem is dealt with means elsewhere: changes for the same commit.
+type Follow func(ctx context.Context, p Problem) ([]table.Change, error)
+
+// Retry wakes the work that a problem is about, or, where there is none, marks the problem as dealt with.
+func Retry(ctx context.Context, t table.Table, post step.Post, chamber, id, by string, now time.Time, follow Follow) error {
 	var woken *step.Owed
 	err := step.Retry(ctx, func() error {
 		p, item, err := table.Load[Problem](ctx, t, layout.Problem(chamber, id), schema)
@@ -92,11 +135,16 @@ func Retry(ctx context.Context, t table.Table, post step.Post, chamber, id, by s
 		if p.ResolvedAt != nil {
 			return nil
 		}
-		p.ResolvedAt, p.ResolvedBy = &now, by
-		if item, err = item.With(schema, p); err != nil {
+		changes, err := follow(ctx, p)
+		if err != nil {
 			return err
 		}
-		changes := []table.Change{table.Put(item)}
+		p.ResolvedAt, p.ResolvedBy = &now, by
+		resolved, err := p.row(item, chamber)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, resolved)
 		if p.Work != nil {
 			owed, change, err := wake(ctx, t, *p.Work, now)
 			if err != nil {
@@ -115,7 +163,7 @@ func Retry(ctx context.Context, t table.Table, post step.Post, chamber, id, by s
 	return err
 }
 
-// wake takes an outbox row out of its parking; one that is gone was paid meanwhile.
+// wake takes an outbox row out of its parking, or brings its next try forward; one that is gone was paid meanwhile.
 func wake(ctx context.Context, t table.Table, key table.Key, now time.Time) (*step.Owed, table.Change, error) {
 	owed, item, there, err := step.Read(ctx, t, key)
 	if err != nil || !there {
@@ -127,16 +175,24 @@ func wake(ctx context.Context, t table.Table, key table.Key, now time.Time) (*st
 	return &owed, table.Put(item), err
 }
 
-// Park is the pair of changes that takes an outbox row out of the sweep and opens a problem about it.
+// Park is the changes that take an outbox row out of the sweep and open a problem about it, in the place of one that was open before.
 func Park(ctx context.Context, t table.Table, owed step.Owed, item table.Item, kind Kind, text string, now time.Time) ([]table.Change, error) {
 	key := owed.Key()
-	id := string(owed.Kind) + "-" + owed.Event + "-" + layout.Millis(now)
+	var changes []table.Change
+	if owed.Problem != "" {
+		closing, err := Close(ctx, t, owed.Chamber, owed.Problem, now)
+		if err != nil {
+			return nil, err
+		}
+		changes = closing
+	}
+	id := WorkOf(owed, now)
 	owed.Parked, owed.Problem = true, id
 	item, err := owed.Row(item, now)
 	if err != nil {
 		return nil, err
 	}
-	changes := []table.Change{table.Put(item)}
+	changes = append(changes, table.Put(item))
 	change, ok, err := Open(ctx, t, owed.Chamber, Problem{
 		ID: id, Kind: kind, At: now, Application: owed.Application, Text: text, Work: &key,
 	})

@@ -13,6 +13,7 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
 	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/flow/submit"
 	"sportello/shared/platform/archive"
@@ -63,7 +64,11 @@ func (d *Desk) Make(ctx context.Context, e queue.Envelope) error {
 		changes.Add(casefile.Tell(c.ID, document.ID, application.Line{
 			At: document.At, Event: application.ReceiptIssued, Actor: application.System, Document: document.ID,
 		}))
-		changes.List = append(changes.List, table.Delete(item))
+		paid, err := problems.Paid(ctx, d.Table, owed, item, document.At)
+		if err != nil {
+			return err
+		}
+		changes.List = append(changes.List, paid...)
 		return changes.Commit(ctx, d.Table)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/flow/survey"
 	"sportello/shared/platform/ledger"
@@ -83,7 +84,11 @@ func (a *applying) commit(ctx context.Context) ([]step.Owed, error) {
 	} else if !errors.Is(err, table.ErrNotFound) {
 		return nil, err
 	}
-	a.changes.List = append(a.changes.List, table.Delete(a.item))
+	paid, err := problems.Paid(ctx, a.Applications, a.owed, a.item, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	a.changes.List = append(a.changes.List, paid...)
 	if err := a.changes.Commit(ctx, a.Applications); err != nil {
 		return nil, err
 	}
@@ -120,11 +125,11 @@ func (a *applying) toApplication(ctx context.Context) error {
 	next.Protocol = &protocol
 	line.Text = "Protocollo " + correspondence.Cite(protocol)
 	a.changes.Add(c.Put(next))
-	a.changes.Add(casefile.Tell(c.ID, a.owed.Event, line))
+	a.changes.Add(casefile.Tell(c.ID, a.owed.Event+numberLine, line))
 	if err := a.number(ctx, layout.Document(c.ID, a.owed.Event), protocol); err != nil {
 		return err
 	}
-	service, err := catalogue.Lookup(c.Chamber, c.Service)
+	service, err := catalogue.Find(c.Chamber, c.Service)
 	if err != nil {
 		return err
 	}
@@ -134,6 +139,9 @@ func (a *applying) toApplication(ctx context.Context) error {
 	}
 	return nil
 }
+
+// numberLine tells the line of an event's number apart from the line of the event itself, which may be of the same millisecond.
+const numberLine = "-number"
 
 func wantsMail(a application.Application) bool { return a.Domicile != application.PortalOnly }
 
@@ -160,7 +168,7 @@ func (a *applying) toDocument(ctx context.Context) error {
 	if err := a.number(ctx, layout.Document(a.owed.Application, a.filing.ID), protocol); err != nil {
 		return err
 	}
-	a.changes.Add(casefile.Tell(a.owed.Application, a.owed.Event, application.Line{
+	a.changes.Add(casefile.Tell(a.owed.Application, a.owed.Event+numberLine, application.Line{
 		At: a.Now(), Event: application.Numbered, Actor: application.System, Document: a.filing.ID,
 		Text: "Protocollo " + correspondence.Cite(protocol),
 	}))

@@ -14,27 +14,52 @@ import (
 )
 
 // load reads a book, and once in the life of this process compares it with the archive first: a register table that was restored to an
-// earlier moment must take its archived blocks in again before it may give numbers.
+// earlier moment must take its archived blocks in again before it may give numbers. The year before is compared too, and first: days are
+// chained across New Year, and nobody else would look at a book that takes no more numbers.
 func (d *Desk) load(ctx context.Context, book string, events ...string) (ledger.State, error) {
+	if d.compared(book) {
+		return d.ledger.Load(ctx, book, events...)
+	}
+	before, err := earlier(book)
+	if err != nil {
+		return ledger.State{}, err
+	}
+	if err := d.compare(ctx, before, false); err != nil {
+		return ledger.State{}, err
+	}
+	if err := d.compare(ctx, book, true); err != nil {
+		return ledger.State{}, err
+	}
 	state, err := d.ledger.Load(ctx, book, events...)
-	switch {
-	case errors.Is(err, ledger.ErrNoBook):
-		if err := d.open(ctx, book); err != nil {
-			return state, err
-		}
-	case err != nil:
-		return state, err
-	case d.compared(book):
-		return state, nil
-	default:
-		if err := d.rollForward(ctx, book, state.Seq, state.SealedThrough); err != nil {
-			return state, err
-		}
+	if err != nil {
+		return state, err // such as a book whose creation was unclear and did not go through: it is looked at again
 	}
 	d.mu.Lock()
 	d.rolled[book] = true
 	d.mu.Unlock()
-	return d.ledger.Load(ctx, book, events...)
+	return state, nil
+}
+
+// compare takes in what the archive has and the table has not. A book that neither knows is created if it may be.
+func (d *Desk) compare(ctx context.Context, book string, create bool) error {
+	state, err := d.ledger.Load(ctx, book)
+	if errors.Is(err, ledger.ErrNoBook) {
+		return d.open(ctx, book, create)
+	}
+	if err != nil {
+		return err
+	}
+	return d.rollForward(ctx, book, state.Seq, state.SealedThrough)
+}
+
+// earlier is the same chamber's book of the year before.
+func earlier(book string) (string, error) {
+	chamber, text, _ := strings.Cut(book, "#")
+	year, err := strconv.Atoi(text)
+	if err != nil {
+		return "", fmt.Errorf("opening book %q: %w", book, err)
+	}
+	return layout.Book(chamber, year-1), nil
 }
 
 func (d *Desk) compared(book string) bool {
@@ -43,9 +68,19 @@ func (d *Desk) compared(book string) bool {
 	return d.rolled[book]
 }
 
-// open creates the book of a new year, or, when the archive says that it existed, rebuilds it. A year that is neither this one nor the last
-// cannot begin now.
-func (d *Desk) open(ctx context.Context, book string) error {
+// open rebuilds a book that the table lost and the archive has, or creates the book of a new year. A year that is neither this one nor the
+// last cannot begin now.
+func (d *Desk) open(ctx context.Context, book string, create bool) error {
+	keys, err := d.Archive.List(ctx, layout.BlockPrefix(book), "", 1)
+	if err != nil {
+		return err
+	}
+	if len(keys) > 0 {
+		return d.rollForward(ctx, book, 0, "")
+	}
+	if !create {
+		return nil
+	}
 	chamber, text, _ := strings.Cut(book, "#")
 	year, err := strconv.Atoi(text)
 	if err != nil {
@@ -55,17 +90,10 @@ func (d *Desk) open(ctx context.Context, book string) error {
 	if year > this || year < this-1 {
 		return fmt.Errorf("opening book %s of %s: the year is not open", text, chamber)
 	}
-	keys, err := d.Archive.List(ctx, layout.BlockPrefix(book), "", 1)
-	if err != nil {
-		return err
-	}
-	if len(keys) > 0 {
-		return d.rollForward(ctx, book, 0, "")
-	}
 	if err := d.ledger.Create(ctx, book); err != nil && !errors.Is(err, table.ErrConflict) && !errors.Is(err, table.ErrUnclear) {
 		return err
 	}
-	return nil
+	return d.reseal(ctx, book, "") // its first days may have been sealed empty, before the table was lost
 }
 
 // rollForward takes in the archived blocks after seq, then the sealed days after sealedThrough.

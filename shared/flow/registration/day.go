@@ -12,6 +12,7 @@ import (
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/ledger"
 	"sportello/shared/platform/table"
@@ -93,11 +94,10 @@ func (d *Desk) firstOpen(ctx context.Context, chamber string, year int) (deadlin
 				return day, ok, err
 			}
 		}
-		first, err := d.ledger.Entries(ctx, book, 1, 1, 1)
-		if err != nil || len(first) == 0 {
-			return deadline.Date{}, false, err
+		if state.From == "" {
+			return deadline.Date{}, false, nil
 		}
-		day, err := deadline.ParseDate(first[0].Page)
+		day, err := deadline.ParseDate(state.From)
 		return day, err == nil, err
 	}
 	return deadline.Date{}, false, nil
@@ -124,7 +124,11 @@ func (d *Desk) CloseDay(ctx context.Context, key table.Key) error {
 			return err
 		}
 	}
-	err = d.Applications.Commit(ctx, table.Delete(item))
+	paid, err := problems.Paid(ctx, d.Applications, owed, item, d.Now())
+	if err != nil {
+		return err
+	}
+	err = d.Applications.Commit(ctx, paid...)
 	if errors.Is(err, table.ErrConflict) {
 		return nil // another delivery was quicker
 	}
@@ -235,7 +239,8 @@ func (d *Desk) pending(ctx context.Context, chamber, day string) ([]register.Pen
 	return pending, nil
 }
 
-// previous is the digest of the seal of the day before, which chains the days.
+// previous is the digest of the seal of the day before, which chains the days. That seal is archived first: a crash may have kept it from
+// there, and a day that was sealed on the way to another is owed by no row of its own.
 func (d *Desk) previous(ctx context.Context, chamber, day string) (string, error) {
 	date, err := deadline.ParseDate(day)
 	if err != nil {
@@ -248,6 +253,9 @@ func (d *Desk) previous(ctx context.Context, chamber, day string) (string, error
 	}
 	if !page.Sealed {
 		return register.NoSeal, nil
+	}
+	if err := d.Archive.Put(ctx, layout.Seal(chamber, before), []byte(page.Seal), "application/json"); err != nil {
+		return "", err
 	}
 	return register.Digest([]byte(page.Seal)), nil
 }

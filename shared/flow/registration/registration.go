@@ -191,13 +191,22 @@ func (d *Desk) read(ctx context.Context, run []job) ([]work, error) {
 			continue
 		}
 		filing, err := step.Payload[correspondence.Filing](owed)
-		if err != nil {
-			return nil, err
+		if err == nil && filing.Annul == nil && register.Year(filing.Entry.PresentationDate) == 0 {
+			err = errNoDay
+		}
+		if err != nil { // it would keep the whole group from going on
+			if err := d.poison(ctx, work{owed, item, filing}, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		works = append(works, work{owed, item, filing})
 	}
 	return works, nil
 }
+
+// errNoDay is why a document without a day of presentation is refused: it has a place in no book.
+var errNoDay = errors.New("registration: document without a day of presentation")
 
 // block numbers documents of one chamber: first those whose own day is open, then those that became deferred because it was sealed.
 func (d *Desk) block(ctx context.Context, works []work) error {
@@ -240,6 +249,10 @@ func (d *Desk) bookFor(ctx context.Context, works []work, year int) error {
 	return d.append(ctx, deferred, layout.Book(chamber, register.Year(register.Date(d.Now()))), head.SealedThrough)
 }
 
+// errOtherYear is returned by attempt when a document's day turns out to be in another year than the book: 31 December was sealed, or went
+// by, since the book was chosen. A redelivery chooses again.
+var errOtherYear = errors.New("registration: the day is in another year's book")
+
 // append commits works to a book, archives the blocks they are in and hands them over. sealed is the last sealed day of the book of their
 // own year, where that is another one: on 2 January a document of 31 December may have to go into the new year's book.
 func (d *Desk) append(ctx context.Context, works []work, book, sealed string) error {
@@ -280,6 +293,9 @@ func (d *Desk) attempt(ctx context.Context, works []work, book, sealed string) (
 				return nil, err
 			}
 			continue
+		}
+		if layout.Book(w.owed.Chamber, register.Year(record.Page)) != book {
+			return nil, errOtherYear
 		}
 		records = append(records, record)
 	}

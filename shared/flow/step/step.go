@@ -67,6 +67,17 @@ func (o Owed) Envelope() queue.Envelope {
 // FirstSweep is how long the message that is sent right after the commit has before the sweep sends another.
 const FirstSweep = 2 * time.Minute
 
+// Backoff is how long the sweep waits after so many attempts: FirstSweep, doubling, at most an hour.
+func Backoff(attempts int) time.Duration {
+	wait := FirstSweep
+	for range attempts {
+		if wait *= 2; wait >= time.Hour {
+			return time.Hour
+		}
+	}
+	return wait
+}
+
 // Row returns the outbox row as an item, before the sweep at next (never, if parked).
 func (o Owed) Row(item table.Item, next time.Time) (table.Item, error) {
 	item.Key = o.Key()

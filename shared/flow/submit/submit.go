@@ -168,6 +168,10 @@ func (d *Desk) read(ctx context.Context, who access.Applicant, id, key string) (
 		return reading{}, err
 	}
 	r := reading{Case: c}
+	if r.Submission == nil {
+		// Who presents is the filer: a colleague may have begun the draft, and it is this person's powers that count (CAD art. 65 c.1 b).
+		r.Filer = who.Party()
+	}
 	if r.answers, _, _, err = casefile.One[application.Answers](ctx, d.Table, layout.Answers(id)); err != nil {
 		return reading{}, err
 	}
@@ -281,7 +285,7 @@ func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, even
 	next.Term = &term
 	next.Domicile = domicile(r.Owner, r.answers.Values)
 	next.Against = against(service, r.answers.Values)
-	next.Submission = &application.Submission{Event: event, PresentedAt: now, Key: key, Body: digest(snapshot), Digest: digest(snapshot)}
+	next.Submission = &application.Submission{Event: event, PresentedAt: now, Key: key, Digest: digest(snapshot)}
 	line.By = r.Filer.TaxCode
 	line.Document = event
 
@@ -366,7 +370,7 @@ func ReceiptOf(a application.Application, attachments []application.Attachment) 
 		ID: a.Submission.Event, Application: a.ID, PresentedAt: a.PresentedAt(), Digest: a.Submission.Digest, Attachments: files,
 		Due: firstDue(a).String(),
 	}
-	if service, err := catalogue.Lookup(a.Chamber, a.Service); err == nil {
+	if service, err := catalogue.Find(a.Chamber, a.Service); err == nil {
 		r.Subject, r.Office = service.Title, service.Office.Name
 		r.Responsible, r.Substitute = service.Office.Responsible.Name, service.Office.Substitute.Name
 		r.Silence, r.Remedies, r.Access = service.Silence.Text, service.Remedies, service.Access
@@ -376,7 +380,7 @@ func ReceiptOf(a application.Application, attachments []application.Attachment) 
 
 // firstDue is the end of the term as it was at presentation, before any suspension.
 func firstDue(a application.Application) deadline.Date {
-	service, err := catalogue.Lookup(a.Chamber, a.Service)
+	service, err := catalogue.Find(a.Chamber, a.Service)
 	if err != nil {
 		return casefile.Due(a)
 	}

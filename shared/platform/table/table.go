@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sportello/shared/domain/layout"
@@ -164,7 +165,8 @@ func Load[T any](ctx context.Context, t Table, key Key, schema int) (T, Item, er
 func Decode[T any](item Item, schema int) (T, error) {
 	var v T
 	if item.Schema > schema {
-		return v, fmt.Errorf("reading %s: %w: %d > %d", item.SK, ErrNewerSchema, item.Schema, schema)
+		kind, _, _ := strings.Cut(item.SK, "#") // the rest may name a person, and errors are logged
+		return v, fmt.Errorf("reading %s: %w: %d > %d", kind, ErrNewerSchema, item.Schema, schema)
 	}
 	if err := json.Unmarshal(item.Body, &v); err != nil {
 		return v, fmt.Errorf("decoding item: %w", err)

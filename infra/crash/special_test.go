@@ -1,0 +1,199 @@
+//go:build road
+
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"sportello/infra/road"
+	"sportello/shared/domain/layout"
+	"sportello/shared/domain/register"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/queue"
+)
+
+// What no single write is about: messages lost and doubled, instances side by side, people who do not wait.
+
+// plain is an effect without a fault: the point's deeds are the trouble.
+func plain(name string) []effect { return []effect{{name: name}} }
+
+// wipedPoints leave a message on each queue, in the hands of an instance that was killed; then the queues are emptied.
+var wipedPoints = []point{
+	filing("queue wiped", "registration", func(f *filed) road.Fault { return commits(registering, "H#"+f.chamber+"#.*"+f.id) }),
+	filing("queue wiped", "registered", numbering),
+	filing("queue wiped", "preservation, a receipt", func(f *filed) road.Fault { return commits(preserving, "APP#"+f.id+".*OUT#RCP#") }),
+	filing("queue wiped", "pec", marking),
+	keeping("queue wiped", "preservation, a package", func(f *filed) road.Fault { return puts(preserving, "packages/"+f.id) }),
+}
+
+// heldPoints leave a message in doubt while no receipt tells anything.
+var heldPoints = []point{
+	only(filing("mail sending / after the server's 250", "end of DATA, receipts late", offering), failsAfter, killedAfter),
+	only(filing("mail sending / after the server's 250", "250 recorded, receipts late", recording), killedBefore),
+	only(filing("mail sending / before the server's 250", "marked sending, receipts late", marking), killedAfter),
+}
+
+func only(p point, effects ...effect) point {
+	p.only = effects
+	return p
+}
+
+// hastyPoints are people and queues who do not wait.
+var hastyPoints = []point{
+	only(withdrawnMeanwhile("register commit", func(f *filed) road.Fault { return commits(registering, "H#"+f.chamber+"#.*"+f.id) }), failsBefore, killedBefore),
+	only(withdrawnMeanwhile("number into the case", numbering), failsBefore, killedBefore),
+	{row: "message sent twice", name: "at once", needs: drafted, ends: registered, act: (*filed).submitTwice, only: plain("under two deduplication ids")},
+	{row: "message sent twice", name: "again after five minutes", needs: drafted, ends: registered, act: (*filed).submit, meanwhile: (*filed).resend,
+		only: plain("under the same deduplication id")},
+	deposit("error"),
+}
+
+// withdrawnMeanwhile is an application that its owner takes back while the register is down.
+func withdrawnMeanwhile(name string, call func(*filed) road.Fault) point {
+	return point{
+		row: "application withdrawn meanwhile", name: name, needs: drafted, ends: withdrawn, act: (*filed).submit, meanwhile: (*filed).withdraw,
+		again: (*filed).withdraw, call: call,
+	}
+}
+
+// deposit is a hand-over to the preservation provider that goes wrong outside: not taken, or taken and not answered, or two receipts. Only one
+// in a round, for the provider does it to the next package.
+func deposit(how string) point {
+	p := keeping("package archived / not handed over", "deposit", nil)
+	p.only = plain("provider: " + how)
+	p.before = func(f *filed, ctx context.Context) error {
+		return errors.Join(f.invited(ctx), f.World().Post(ctx, "/control/preservation", map[string]any{"next": how}, nil))
+	}
+	p.also = func(r *rows, ctx context.Context) string {
+		var provider struct{ Next string }
+		if err := r.World().Get(ctx, "/control/packages", &provider); err != nil || provider.Next != "ok" {
+			return "the provider was not asked"
+		}
+		return ""
+	}
+	return p
+}
+
+// submitTwice presents and doubles every message the moment it was sent.
+func (f *filed) submitTwice(ctx context.Context) error {
+	if err := f.submit(ctx); err != nil {
+		return err
+	}
+	_, err := f.redeliver(ctx)
+	return err
+}
+
+// resend sends the first message again as it was, at once and when SQS has forgotten it.
+func (f *filed) resend(ctx context.Context) error {
+	e := f.registration()
+	for range 2 {
+		if err := f.postAs(ctx, f.chamber, e, e.SK+".0"); err != nil {
+			return err
+		}
+		if err := f.Advance(ctx, 6*time.Minute); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// registration is the envelope that asks for the application's number.
+func (f *filed) registration() queue.Envelope {
+	key := layout.Outbox(string(step.Register), f.chamber, "1970-01-01", f.id) // of nothing, before it is presented
+	if f.told != nil {
+		key = layout.Outbox(string(step.Register), f.chamber, register.Date(f.told.PresentedAt), f.told.Receipt.ID)
+	}
+	return queue.Envelope{Version: queue.Version, Kind: string(step.Register), PK: key.PK, SK: key.SK}
+}
+
+// instances is how many work on the same messages at once.
+const instances = 4
+
+// sideBySide are cases of one lane whose messages are lost, until several instances get all of them at once, each in another order.
+func (w *town) sideBySide() *round {
+	p := filing("visibility ends in mid-block, second instance starts", "block of five", func(f *filed) road.Fault {
+		return sends(submitting, "OUT#REG#"+f.chamber)
+	})
+	p.only = []effect{{"four instances on one head", "before", "error", always}}
+	r := &round{town: w}
+	for range 5 {
+		c := p.cases()[0]
+		c.filed = &filed{lane: w.lanes[0]}
+		c.point.name = fmt.Sprintf("block of five, %d", len(r.crashes)+1)
+		if len(r.crashes) > 0 {
+			c.call = nil // the fault of the first is the chamber's: it loses the messages of all
+		}
+		r.crashes = append(r.crashes, c)
+	}
+	r.late = func(ctx context.Context) error {
+		if err := r.Heal(ctx); err != nil {
+			return err
+		}
+		return r.flood(ctx)
+	}
+	return r
+}
+
+// flood invokes the register's function several times at once with the messages of all cases.
+func (r *round) flood(ctx context.Context) error {
+	ends := make(chan error, instances)
+	for n := range instances {
+		var records []map[string]any
+		for k := range r.crashes {
+			c := r.crashes[(k+n)%len(r.crashes)]
+			records = append(records, record(fmt.Sprintf("%d-%d", n, k), c.chamber, c.registration()))
+		}
+		go func() { ends <- r.invoke(ctx, registering, map[string]any{"Records": records}) }()
+	}
+	var all error
+	for range instances {
+		all = errors.Join(all, <-ends)
+	}
+	return all
+}
+
+// record is a message of the registration queue as Lambda hands it over.
+func record(id, group string, e queue.Envelope) map[string]any {
+	body, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return map[string]any{
+		"messageId": id, "receiptHandle": id, "body": string(body), "eventSource": "aws:sqs", "awsRegion": "eu-south-1",
+		"eventSourceARN": "arn:aws:sqs:eu-south-1:000000000000:sportello-local-registration.fifo",
+		"attributes":     map[string]string{"MessageGroupId": group, "ApproximateReceiveCount": "1"}, "messageAttributes": map[string]any{},
+	}
+}
+
+// invoke runs a function and wants it to have done everything.
+func (w *town) invoke(ctx context.Context, function string, event any) error {
+	var out struct {
+		Failed  bool
+		Payload struct{ BatchItemFailures []any }
+	}
+	if err := w.Controls().Post(ctx, "/functions/"+function+"/invoke", event, &out); err != nil {
+		return err
+	}
+	if out.Failed || len(out.Payload.BatchItemFailures) > 0 {
+		return fmt.Errorf("%s left %d messages undone", function, len(out.Payload.BatchItemFailures))
+	}
+	return nil
+}
+
+// overtaken are cases whose messages become visible while an instance still works on them: it goes on failing, a second one starts, and both
+// come through at once.
+func (w *town) overtaken() *round {
+	r := &round{town: w}
+	for _, name := range []string{"register commit", "register commit of a second", "register commit of a third"} {
+		p := only(filing("visibility ends in mid-block, second instance starts", name, func(f *filed) road.Fault {
+			return commits(registering, "H#"+f.chamber+"#.*"+f.id)
+		}), effect{"still trying", "before", "error", always})
+		r.crashes = append(r.crashes, p.cases()...)
+	}
+	r.late = func(ctx context.Context) error { return r.Advance(ctx, 125*time.Second) }
+	return r
+}

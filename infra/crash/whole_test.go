@@ -1,0 +1,196 @@
+//go:build road
+
+package crash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sportello/infra/road"
+	"sportello/shared/domain/register"
+	"sportello/shared/domain/survey"
+)
+
+// whole holds the invariants to the town as a whole, once everything has ended.
+func (w *town) whole(ctx context.Context) error {
+	output, err := road.Verify(ctx, root+"/.local/bin/verify", w.Cloud)
+	if err == nil {
+		fmt.Print(output)
+	}
+	return errors.Join(err, w.paid(ctx), w.alive(ctx), w.known(ctx), w.rated(ctx), w.each(func(l *lane) error {
+		return errors.Join(l.closed(ctx), l.accounted(ctx))
+	}))
+}
+
+// paid: I1, nothing is owed any more and nothing is pending.
+func (w *town) paid(ctx context.Context) error {
+	left, err := w.scan(ctx, "OUT#", "PEND#")
+	for _, r := range left {
+		err = errors.Join(err, fmt.Errorf("I1: %s %s is left over", r.PK, r.SK))
+	}
+	return err
+}
+
+// alive: no message ended as a dead letter.
+func (w *town) alive(ctx context.Context) error {
+	queues, err := w.Queues(ctx)
+	for _, q := range queues {
+		if n := q.Visible + q.InFlight + q.Delayed; n > 0 {
+			err = errors.Join(err, fmt.Errorf("I1: %d messages in %s", n, q.ID))
+		}
+	}
+	return err
+}
+
+// known: I3, every message that a chamber sent is a letter of a case, and left as often as the case says.
+func (w *town) known(ctx context.Context) error {
+	mails, err := w.Mails(ctx)
+	if err != nil {
+		return err
+	}
+	cases := map[string]bool{}
+	for _, l := range w.lanes {
+		for _, f := range l.all {
+			cases[f.id] = true
+		}
+	}
+	for _, m := range mails {
+		id, _, _ := strings.Cut(road.Bare(m.MessageID), ".")
+		if strings.HasPrefix(m.From, "protocollo@") && !cases[id] {
+			err = errors.Join(err, fmt.Errorf("I3: message %s is of no case", m.MessageID))
+		}
+	}
+	return err
+}
+
+// rated: I3, the public figures count each rating once.
+func (w *town) rated(ctx context.Context) error {
+	figures, err := w.scan(ctx, "STAT#", "STAT#")
+	if err != nil {
+		return err
+	}
+	counted := 0
+	for _, r := range figures {
+		total, err := decode[survey.Aggregate](r)
+		if err != nil {
+			return err
+		}
+		counted += total.Count
+	}
+	given := 0
+	for _, l := range w.lanes {
+		for _, f := range l.all {
+			rows, err := f.rows(ctx)
+			if err != nil {
+				return err
+			}
+			given += rows.ratings
+		}
+	}
+	if counted != given {
+		return fmt.Errorf("I3: %d ratings counted, %d given", counted, given)
+	}
+	return nil
+}
+
+// closed: I4, to another citizen the lane's cases do not exist.
+func (l *lane) closed(ctx context.Context) error {
+	if len(l.all) == 0 {
+		return nil
+	}
+	stranger := road.OpenBrowser(l.Cloud, l.chamber)
+	if err := stranger.Login(ctx, "spid", "marco"); err != nil {
+		return err
+	}
+	f := l.all[0]
+	return road.Hidden(ctx, stranger, f.path(""), f.path("/timeline"))
+}
+
+// accounted: I2, the chamber's register is without gap or double, and every number is of a document of a known case.
+func (l *lane) accounted(ctx context.Context) error {
+	now, err := l.Now(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := road.Register(ctx, l.office, register.Year(register.Date(now)))
+	if err != nil {
+		return err
+	}
+	err = road.Unbroken(entries)
+	documents := map[string]bool{}
+	for _, f := range l.all {
+		rows, wrong := f.rows(ctx)
+		if wrong != nil {
+			return wrong
+		}
+		for _, d := range rows.documents {
+			documents[d.ID] = true
+		}
+	}
+	for _, e := range entries {
+		if !documents[e.Event] {
+			err = errors.Join(err, fmt.Errorf("I2: number %s is of no document", e.Number))
+		}
+	}
+	return err
+}
+
+// rollBack has each queue deliver an envelope of newer code. It must be tried again and never dropped, end as a dead letter, and hold nobody
+// up for good.
+func (w *town) rollBack(ctx context.Context) ([]*crash, error) {
+	var list []*crash
+	l := w.lanes[0]
+	for _, kind := range []struct{ kind, queue string }{
+		{"REG", "RegistrationQueue"}, {"APP", "RegisteredQueue"}, {"PEC", "PecQueue"}, {"RCP", "PreservationQueue"},
+	} {
+		c := &crash{point: point{row: "roll back with new messages in flight", name: kind.queue}, effect: effect{name: "envelope of a newer version"}}
+		list = append(list, c)
+		f, err := l.draft(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		c.filed = f
+		l.all = append(l.all, f)
+		newer := f.registration()
+		newer.Version, newer.Kind = 99, kind.kind
+		if err := w.post(ctx, l.chamber, newer); err != nil {
+			return nil, err
+		}
+		c.redelivered++
+		if err := w.buried(ctx, c, kind.queue); err != nil {
+			return nil, err
+		}
+		c.verdict.err("after it", f.submit(ctx))
+		c.verdict.err("after it", f.reach(ctx, registered, nil))
+	}
+	return list, nil
+}
+
+// buried waits until the message is among the dead letters. It must be on one of the two queues at any time before.
+func (w *town) buried(ctx context.Context, c *crash, name string) error {
+	dead := strings.TrimSuffix(name, "Queue") + "DeadLetterQueue"
+	ok, err := w.until(ctx, func() (bool, error) {
+		queues, err := w.Queues(ctx)
+		if err != nil {
+			return false, err
+		}
+		waiting, buried := 0, 0
+		for _, q := range queues {
+			switch q.ID {
+			case name:
+				waiting = q.Visible + q.InFlight + q.Delayed
+			case dead:
+				buried = q.Visible
+			}
+		}
+		if waiting+buried == 0 {
+			c.verdict.hold(false, "it was dropped")
+			return true, nil
+		}
+		return buried > 0, w.Advance(ctx, late)
+	})
+	c.verdict.hold(ok, "it is tried for ever")
+	return err
+}

@@ -1,0 +1,74 @@
+package road
+
+import "time"
+
+// View is an application as the APIs show it, as far as the demo and the tests look.
+type View struct {
+	ID          string
+	State       string
+	Version     int64
+	PresentedAt *time.Time
+	Protocol    *Protocol
+	Outcome     *struct {
+		Kind        string
+		DeliveredAt *time.Time
+		Document    string
+	}
+	Documents []Document
+	Requests  []struct {
+		ID       string
+		Answered bool
+	}
+	Mail   []MailState
+	Survey *struct {
+		Token string
+		Rated bool
+	}
+	Deadline struct {
+		Due       string
+		Suspended bool
+	}
+}
+
+// Protocol is a place in the register.
+type Protocol struct {
+	Number string `json:"number"`
+	Year   int    `json:"year"`
+	Date   string `json:"date"`
+}
+
+// Document is a file of a case.
+type Document struct {
+	ID, Kind, Name, SHA256 string
+	Size                   int64
+	Protocol               *Protocol
+}
+
+// MailState is how far a certified message of a case has come.
+type MailState struct {
+	Kind      string `json:"kind"`
+	MessageID string `json:"messageId"`
+	State     string `json:"state"`
+}
+
+// Submitted is the answer to who presents an application.
+type Submitted struct {
+	State       string
+	PresentedAt time.Time
+	Receipt     struct {
+		ID, Digest, Due, Office, Responsible, Substitute string
+	}
+}
+
+// Complaint is a filled-in form of the service reclami; domicile says where the answer goes.
+func Complaint(domicile map[string]any) map[string]any {
+	answers := map[string]any{
+		"subject": "registro-imprese", "factsDate": time.Now().AddDate(0, 0, -20).Format(time.DateOnly),
+		"facts":   "Ho chiesto una visura allo sportello e dopo tre ore di attesa l'ufficio ha chiuso.",
+		"request": "Chiedo una spiegazione e che le attese siano segnalate.", "privacy": true,
+	}
+	for name, value := range domicile {
+		answers[name] = value
+	}
+	return answers
+}
