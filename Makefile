@@ -110,9 +110,9 @@ officer: ## the first officer of a chamber (ARGS="--chamber milano --tax-code â€
 lint: $(BIN)/staticcheck
 	@unformatted=$$(gofmt -l $$(find functions shared infra -name '*.go' -not -path '*/node_modules/*')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
-	@$(GO) vet -tags emulator ./...
+	@$(GO) vet -tags "emulator road" ./...
 	@$(GO) vet -C infra/local ./...
-	@$(BIN)/staticcheck -tags emulator ./...
+	@$(BIN)/staticcheck -tags "emulator road" ./...
 	@cd infra/local && $(CURDIR)/$(BIN)/staticcheck ./...
 
 .PHONY: $(STAGES)
@@ -129,8 +129,8 @@ test-local: built $(TALLY)
 test-platform: built $(TALLY)
 	@EMULATORS=required $(TALLY) run platform $(GO) test -tags emulator -json -count=1 $(EMULATED)
 
-test-crash: built $(TALLY)
-	@$(TALLY) run crash $(GO) test -json -count=1 -timeout 30m ./infra/crash/...
+test-crash: built $(BIN)/verify $(TALLY)
+	@$(TALLY) run crash $(GO) test -tags road -json -count=1 -timeout 30m ./infra/crash/...
 
 test-site: built $(TALLY)
 	@$(TALLY) run -report $(TALLY_DIR)/report-site.json site bash -c '$(SITE_CD) && $(NPM) run --silent typecheck && $(NPM) test --silent -- --reporter=default --reporter=json --outputFile.json=$(CURDIR)/$(TALLY_DIR)/report-site.json'
@@ -145,7 +145,7 @@ test-road: built $(TALLY)
 	@PLAYWRIGHT_JSON_OUTPUT_NAME=$(CURDIR)/$(TALLY_DIR)/report-road.json $(TALLY) run -report $(TALLY_DIR)/report-road.json road bash -c '$(SITE_CD) && $(NPM) run --silent road -- --reporter=list,json'
 
 test-simulate: $(TALLY)
-	@$(TALLY) run simulate $(GO) run ./infra/simulate -seeds 20
+	@$(TALLY) run simulate $(GO) run ./infra/simulate -seeds 2 -days 60 -need 0 -pairs=false
 
 # ---- what the targets above are made of
 

@@ -161,8 +161,12 @@ func (v *verdict) letters(r *rows, mails []road.Mail) {
 		v.hold(taken[road.Bare(m.MessageID)], "I3: letter %s never left", m.Kind)
 	}
 	v.hold(len(taken) == len(r.mails), "I3: %d messages at the provider for %d letters", len(taken), len(r.mails))
+	about := 2 // the number: to the applicant, unless she has no address, and to the office
+	if r.meta.Domicile == application.PortalOnly {
+		about = 1
+	}
 	acts := slices.DeleteFunc(slices.Clone(r.mails), func(m correspondence.Mail) bool { return m.Kind == "acknowledgement" || m.Kind == "office-notice" })
-	v.hold(len(r.mails)-len(acts) == 2, "I3: %d letters about the number", len(r.mails)-len(acts))
+	v.hold(len(r.mails)-len(acts) == about, "I3: %d letters about the number", len(r.mails)-len(acts))
 }
 
 // kept: the preservation provider has one package of a preserved case, the one that the case names.

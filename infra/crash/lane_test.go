@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 
 	"sportello/infra/road"
 )
@@ -19,10 +18,10 @@ import (
 type lane struct {
 	*town
 	chamber, pec    string
+	who             citizen
 	citizen, office *road.Browser
 	ready           map[stage][]*filed // cases that later rounds go on with
 	all             []*filed
-	entering        sync.Mutex
 }
 
 // stage is how far a case has come, with everything that follows from it done.
@@ -51,17 +50,28 @@ type filed struct {
 	open  string          // the integration request
 	wrote int             // messages by certified mail
 	day   string          // that is being sealed, at night
+	// handed: its number is known to have been handed over; before that, no such message exists.
+	handed bool
 }
 
-// The citizen of every lane, and the address she chooses for her complaints.
+// citizen is a persona of the identity provider, and where she wants the answer.
+type citizen struct {
+	persona, provider string
+	domicile          map[string]any
+}
+
+// giulia is the citizen of every lane; her company's address is in the registers.
+var giulia = citizen{"giulia", "spid", map[string]any{"domicile": "elected", "pec": "giulia.rinaldi@pec.example.it"}}
+
 const (
-	persona  = "giulia"
-	company  = "09900000010"
-	domicile = "giulia.rinaldi@pec.example.it"
+	company = "09900000010"
+	officer = "CLMNNA74P48F205H"
 )
 
 // enter signs the citizen in.
-func (l *lane) enter(ctx context.Context) error { return l.citizen.Login(ctx, "spid", persona) }
+func (l *lane) enter(ctx context.Context) error {
+	return l.citizen.Login(ctx, l.who.provider, l.who.persona)
+}
 
 // ask makes a request of the citizen's, who signs in again if the clock has moved past her session.
 func (l *lane) ask(ctx context.Context, method, path string, in, out any, header http.Header) error {
@@ -86,7 +96,7 @@ func (l *lane) draft(ctx context.Context, ofCompany bool) (*filed, error) {
 	if err := l.ask(ctx, "GET", "/api/v1/profiles", nil, &profiles, nil); err != nil {
 		return nil, err
 	}
-	profile, answers := "", road.Complaint(map[string]any{"domicile": "elected", "pec": domicile})
+	profile, answers := "", road.Complaint(l.who.domicile)
 	if ofCompany {
 		answers = road.Complaint(map[string]any{"domicile": "registered"})
 	}
@@ -182,7 +192,7 @@ func (f *filed) rate(ctx context.Context) error {
 // write answers by certified mail, as the law allows (CAD art. 65 c.1 c-bis).
 func (f *filed) write(ctx context.Context) error {
 	f.wrote++
-	return f.Write(ctx, domicile, f.pec, "Pratica "+f.id, "Aggiungo che l'attesa è durata tre ore.", "")
+	return f.Write(ctx, f.who.domicile["pec"].(string), f.pec, "Pratica "+f.id, "Aggiungo che l'attesa è durata tre ore.", "")
 }
 
 // withdraw takes the application back; asked again it changes nothing.
@@ -213,21 +223,27 @@ func (f *filed) reply(ctx context.Context) error {
 	return done(f.ask(ctx, "POST", f.path("/replies"), map[string]any{"request": f.open, "text": "Alle 9:10.", "attachments": []string{}}, nil, nil))
 }
 
+// need says what case is wanted.
+type need struct {
+	fresh   bool // not one that an earlier round left
+	company bool // the citizen's company's, hence fresh
+}
+
 // bring returns a case of the lane that has come so far: one that an earlier round left, or a new one.
-func (l *lane) bring(ctx context.Context, to stage, ofCompany bool) (*filed, error) {
-	if waiting := l.ready[to]; len(waiting) > 0 && !ofCompany {
+func (l *lane) bring(ctx context.Context, to stage, what need) (*filed, error) {
+	if waiting := l.ready[to]; len(waiting) > 0 && !what.fresh && !what.company {
 		l.ready[to] = waiting[1:]
 		return waiting[0], nil
 	}
 	if to == drafted {
-		f, err := l.draft(ctx, ofCompany)
+		f, err := l.draft(ctx, what.company)
 		if err == nil {
 			l.all = append(l.all, f)
 		}
 		return f, err
 	}
 	way := ways[to]
-	f, err := l.bring(ctx, way.from, ofCompany)
+	f, err := l.bring(ctx, way.from, what)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 
 // closing is a point of the night in which a chamber's day is sealed. The case is a new one, of that day.
 func closing(name string, call func(*filed) road.Fault) point {
-	return point{row: "close-day", name: name, needs: registered, ends: registered, act: (*filed).sleep, also: (*rows).unsealed, call: call, company: true}
+	return point{row: "close-day", name: name, needs: registered, ends: registered, act: (*filed).sleep, also: (*rows).unsealed, call: call, what: need{fresh: true}}
 }
 
 // sleep: nobody does anything at night.

@@ -19,7 +19,8 @@ type point struct {
 	// struck; again is what they do when no answer came, and what must then succeed.
 	before, act, meanwhile, again deed
 	call                          func(*filed) road.Fault
-	company                       bool     // the case is new, and the citizen's company's
+	what                          need
+	handed                        bool     // the number was handed over when the fault strikes
 	only                          []effect // nil: all
 }
 
@@ -95,7 +96,10 @@ func filing(row, name string, call func(*filed) road.Fault) point {
 }
 
 // ofCompany makes the case the company's, whose address is looked up.
-func (p point) ofCompany() point { p.company = true; return p }
+func (p point) ofCompany() point { p.what.company = true; return p }
+
+// afterHandOver says that the number has been handed over when the fault strikes.
+func (p point) afterHandOver() point { p.handed = true; return p }
 
 // filingPoints are the writes from the submission on, in their order.
 var filingPoints = []point{
@@ -114,9 +118,9 @@ var filingPoints = []point{
 		func(f *filed) road.Fault { return puts(registering, f.id) }),
 	filing("register committed / not handed over", "hand-over",
 		func(f *filed) road.Fault { return sends(registering, `APP\\".*OUT#REG#`+f.chamber) }),
-	filing("handed over / not applied", "number into the case", numbering),
+	filing("handed over / not applied", "number into the case", numbering).afterHandOver(),
 	filing("handed over / not applied", "send letters",
-		func(f *filed) road.Fault { return sends(registering, "OUT#PEC#"+f.chamber) }),
+		func(f *filed) road.Fault { return sends(registering, "OUT#PEC#"+f.chamber) }).afterHandOver(),
 
 	filing("submitted / receipt not made", "receipt kept",
 		func(f *filed) road.Fault { return puts(preserving, "documents/"+f.id) }),
@@ -178,7 +182,7 @@ var workPoints = []point{
 	{row: "transaction / no send", name: "send decision", needs: answered, ends: decided, before: (*filed).upload, act: (*filed).decide, again: (*filed).decide,
 		call: func(f *filed) road.Fault { return sends(deciding, "OUT#REG#"+f.chamber) }},
 	{row: "handed over / not applied", name: "number into the outcome", needs: answered, ends: decided, before: (*filed).upload, act: (*filed).decide,
-		again: (*filed).decide, call: numbering},
+		again: (*filed).decide, call: numbering, handed: true},
 	{row: "receipt archived / cursor not moved", name: "outcome delivered", needs: answered, ends: decided, before: (*filed).upload, act: (*filed).decide,
 		again: (*filed).decide, call: func(f *filed) road.Fault { return commits(reading, f.id) }},
 }

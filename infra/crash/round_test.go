@@ -81,7 +81,7 @@ func (r *round) prepare(ctx context.Context) error {
 		return err
 	}
 	err = r.each(func(c *crash) (err error) {
-		if c.filed, err = c.bring(ctx, c.needs, c.company); err != nil {
+		if c.filed, err = c.bring(ctx, c.needs, c.what); err != nil {
 			return err
 		}
 		if c.day = day; c.before != nil {
@@ -152,7 +152,10 @@ func (r *round) heal(ctx context.Context) error {
 	if err := r.Heal(ctx); err != nil {
 		return err
 	}
-	again := func(c *crash) error { return c.deliver(ctx) }
+	again := func(c *crash) error {
+		c.filed.handed = c.point.handed
+		return c.deliver(ctx)
+	}
 	if r.wiped {
 		again = func(*crash) error { return nil }
 		if err := r.Wipe(ctx); err != nil {

@@ -213,7 +213,9 @@ func (r *rows) envelopes() []queue.Envelope {
 			add(step.Receipt, step.Receipt, d.At, d.ID)
 		}
 		add(step.Register, step.Register, d.At, d.ID)
-		add(step.Apply, step.Register, d.At, d.ID)
+		if r.handed || d.Protocol != nil {
+			add(step.Apply, step.Register, d.At, d.ID)
+		}
 	}
 	for _, m := range r.mails {
 		add(step.Mail, step.Mail, m.CreatedAt, m.ID)

@@ -24,7 +24,7 @@ func plain(name string) []effect { return []effect{{name: name}} }
 // wipedPoints leave a message on each queue, in the hands of an instance that was killed; then the queues are emptied.
 var wipedPoints = []point{
 	filing("queue wiped", "registration", func(f *filed) road.Fault { return commits(registering, "H#"+f.chamber+"#.*"+f.id) }),
-	filing("queue wiped", "registered", numbering),
+	filing("queue wiped", "registered", numbering).afterHandOver(),
 	filing("queue wiped", "preservation, a receipt", func(f *filed) road.Fault { return commits(preserving, "APP#"+f.id+".*OUT#RCP#") }),
 	filing("queue wiped", "pec", marking),
 	keeping("queue wiped", "preservation, a package", func(f *filed) road.Fault { return puts(preserving, "packages/"+f.id) }),

@@ -104,8 +104,8 @@ func (w *town) people(ctx context.Context) error {
 	}
 	for _, c := range catalogue.Chambers() {
 		l := &lane{
-			town: w, chamber: c.ID, pec: c.PEC, citizen: road.OpenBrowser(w.Cloud, c.ID),
-			office: road.OpenOffice(w.Cloud, keys[c.ID], "CLMNNA74P48F205H"), ready: map[stage][]*filed{},
+			town: w, chamber: c.ID, pec: c.PEC, who: giulia, citizen: road.OpenBrowser(w.Cloud, c.ID),
+			office: road.OpenOffice(w.Cloud, keys[c.ID], officer), ready: map[stage][]*filed{},
 		}
 		w.lanes = append(w.lanes, l)
 	}
@@ -216,6 +216,9 @@ func (w *town) until(ctx context.Context, ok func() (bool, error)) (bool, error)
 	}
 }
 
+// stuck is after how long waiting alone is taken not to help.
+const stuck = 1500 * time.Millisecond
+
 // live lets the town's life go on while somebody waits since an instant: the schedules fire, at most twice a second whoever waits, and where
 // that does not help time passes: three minutes, after which most messages are visible again.
 func (w *town) live(ctx context.Context, since time.Time) error {
@@ -229,7 +232,7 @@ func (w *town) live(ctx context.Context, since time.Time) error {
 			}
 		}
 	}
-	if time.Since(since) > 3*time.Second && time.Since(w.moved) > 3*time.Second {
+	if time.Since(since) > stuck && time.Since(w.moved) > stuck {
 		w.moved = time.Now()
 		return w.Advance(ctx, 3*time.Minute)
 	}

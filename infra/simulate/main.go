@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"sportello/infra/simulate/town"
@@ -37,6 +38,7 @@ type settings struct {
 	seeds, days, chambers, need, workers int
 	seed                                 uint64
 	trace, guards, pairs                 bool
+	focus                                string
 }
 
 func run(args []string, out io.Writer) error {
@@ -50,6 +52,7 @@ func run(args []string, out io.Writer) error {
 	flags.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "runs at the same time, each with its own world")
 	flags.BoolVar(&s.trace, "trace", false, "print the history, line by line")
 	flags.BoolVar(&s.guards, "guards", false, "take out one guard at a time until its invariant breaks")
+	flags.StringVar(&s.focus, "focus", "", "kill these pairs more often than others, as a failed run's replay command says (separated by semicolons)")
 	flags.BoolVar(&s.pairs, "pairs", true, "print the pairs")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -83,14 +86,20 @@ func years(out io.Writer, s settings) error {
 	sum := newSummary(out, s)
 	var runs []town.Options
 	for _, seed := range seeds {
-		runs = append(runs, town.Options{Seed: seed, Days: s.days, Chambers: s.chambers, Need: s.need})
+		o := town.Options{Seed: seed, Days: s.days, Chambers: s.chambers, Need: s.need}
+		if s.focus != "" {
+			o.Focus = strings.Split(s.focus, ";")
+		}
+		runs = append(runs, o)
 	}
 	live(runs, s, out, sum.add)
-	// What happens a few times a year, such as a register being opened, is met more often around New Year and with all chambers.
+	// What happens only a few times a year, such as a register being opened, is met more often around New Year and with all chambers.
 	for n := uint64(1); n <= makeUps && s.days >= makeUpFrom && len(sum.coverage.Uncovered()) > 0 && !sum.broken(); n += uint64(s.workers) {
 		runs = nil
 		for k := range uint64(s.workers) {
-			runs = append(runs, town.Options{Seed: seeds[0]*makeUpSeeds + n + k, Days: makeUpDays, Chambers: 7, Need: s.need})
+			runs = append(runs, town.Options{
+				Seed: seeds[0]*makeUpSeeds + n + k, Days: makeUpDays, Chambers: 7, Need: s.need, Focus: sum.coverage.Uncovered(),
+			})
 		}
 		live(runs, s, out, sum.add)
 	}
@@ -99,7 +108,7 @@ func years(out io.Writer, s settings) error {
 
 // Runs that make up for rare pairs follow only on whole years.
 const (
-	makeUps     = 12
+	makeUps     = 20
 	makeUpDays  = 12
 	makeUpFrom  = 300
 	makeUpSeeds = 1000
@@ -107,8 +116,8 @@ const (
 
 type yearOf struct {
 	town.Result
-	chambers int
-	took     time.Duration
+	options town.Options
+	took    time.Duration
 }
 
 // live runs worlds, as many at a time as there are workers, and hands on the results in the order of the runs.
@@ -139,5 +148,5 @@ func one(o town.Options, s settings, out io.Writer) yearOf {
 		o.Trace = history
 		defer history.Flush()
 	}
-	return yearOf{town.New(o).Run(), o.Chambers, time.Since(begin)}
+	return yearOf{town.New(o).Run(), o, time.Since(begin)}
 }

@@ -36,13 +36,28 @@ func (s *summary) add(r yearOf) {
 	s.coverage.Add(r.Coverage)
 	n := r.Numbers
 	fmt.Fprintf(s.out, "seed %d: %d days, %d chambers, %d applications, %d numbers, %d crashes, %d effects, history %s, %.1f s\n",
-		r.Seed, r.Days, r.chambers, n.Cases, n.Given, r.Coverage.Crashes(), r.Lines, r.Digest, r.took.Seconds())
+		r.Seed, r.Days, r.options.Chambers, n.Cases, n.Given, r.Coverage.Crashes(), r.Lines, r.Digest, r.took.Seconds())
 	for _, v := range r.Violations {
 		fmt.Fprintf(s.out, "  %s\n", v)
 	}
 	if len(r.Violations) > 0 {
-		fmt.Fprintf(s.out, "  replay: go run ./infra/simulate -seed %d -days %d -chambers %d -need %d -trace\n", r.Seed, r.Days, r.chambers, s.need)
+		fmt.Fprintf(s.out, "  replay: %s\n", r.replay())
 	}
+}
+
+// replay is the command that lives the same history again.
+func (r yearOf) replay() string {
+	o := r.options
+	command := fmt.Sprintf("go run ./infra/simulate -seed %d -days %d -chambers %d -need %d -trace", o.Seed, o.Days, o.Chambers, o.Need)
+	if o.Focus == nil {
+		return command
+	}
+	var pairs []string
+	for _, pair := range o.Focus {
+		pair, _, _ = strings.Cut(pair, ": met")
+		pairs = append(pairs, pair)
+	}
+	return command + " -focus '" + strings.Join(pairs, ";") + "'"
 }
 
 // print writes the sums and says what is wrong, if anything is.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Pair is how often an effect of a step was met and went through, and how often the process was killed around it.
@@ -16,12 +17,28 @@ type Pair struct{ Seen, Done, Before, After int }
 type Coverage struct {
 	Need  int // kills before, and kills after, that make a pair covered
 	pairs map[place]*Pair
+	focus map[place]bool // if set, only these are killed more often than others
 }
 
 type place struct{ step, effect string }
 
 // NewCoverage returns an empty registry.
 func NewCoverage(need int) *Coverage { return &Coverage{Need: need, pairs: map[place]*Pair{}} }
+
+// Focus leaves all pairs but these, as Uncovered lists them, to the ordinary rate.
+func (c *Coverage) Focus(pairs []string) {
+	c.focus = map[place]bool{}
+	for _, pair := range pairs {
+		step, rest, _ := strings.Cut(pair, ", ")
+		effect, _, _ := strings.Cut(rest, ": met")
+		c.focus[place{step, effect}] = true
+	}
+}
+
+// wanted tells whether a pair must still be killed, by how often that was done.
+func (c *Coverage) wanted(step, effect string, done int) bool {
+	return done < c.Need && (c.focus == nil || c.focus[place{step, effect}])
+}
 
 func (c *Coverage) pair(step, effect string) *Pair {
 	p, ok := c.pairs[place{step, effect}]

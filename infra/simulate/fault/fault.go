@@ -126,7 +126,7 @@ func (i *Injector) Do(effect string, kind Kind, unclear error, do func() error) 
 	}
 	pair := i.Cover.pair(f.name(), effect)
 	pair.Seen++
-	if i.crashes(pair.Before, pair.Seen) {
+	if i.crashes(i.Cover.wanted(f.name(), effect, pair.Before), pair.Seen) {
 		pair.Before++
 		i.crash(f, effect, false)
 	}
@@ -143,7 +143,7 @@ func (i *Injector) Do(effect string, kind Kind, unclear error, do func() error) 
 	if err == nil {
 		pair.Done++
 	}
-	if err == nil && i.crashes(pair.After, pair.Seen) {
+	if err == nil && i.crashes(i.Cover.wanted(f.name(), effect, pair.After), pair.Seen) {
 		pair.After++
 		i.crash(f, effect, true)
 	}
@@ -155,17 +155,18 @@ func (i *Injector) Do(effect string, kind Kind, unclear error, do func() error) 
 }
 
 // crashes decides whether to kill the process here: often where it was not done often enough, more so where the chances are few.
-func (i *Injector) crashes(done, seen int) bool {
+func (i *Injector) crashes(wanted bool, seen int) bool {
 	p := i.Rates.Crash
-	if p > 0 && done < i.Cover.Need {
-		switch {
-		case seen < 80:
-			p = 0.4
-		case seen < 400:
-			p = 0.15
-		default:
-			p = max(p, 0.05)
-		}
+	switch {
+	case p == 0 || !wanted:
+	case i.Cover.focus != nil:
+		p = 0.5
+	case seen < 80:
+		p = 0.4
+	case seen < 400:
+		p = 0.15
+	default:
+		p = max(p, 0.05)
 	}
 	return i.Random.Float64() < p
 }

@@ -24,35 +24,34 @@ func head(s string) string {
 	return before
 }
 
-// queried names a query: the index, or the partition and the prefix.
+// queried names a query: the table's own or an index's. Reads are not told apart by what they read: a crash around one leaves nothing behind.
 func queried(q table.Query) string {
 	if q.Index != "" {
-		return "index " + string(q.Index)
+		return "Query " + string(q.Index)
 	}
-	if prefix := head(q.Prefix); prefix != "" && !strings.HasPrefix(q.PK, "E#") {
-		return head(q.PK) + "/" + prefix
-	}
-	return head(q.PK)
+	return "Query"
 }
 
-// committed names a commit by the sorts of rows it touches: deleted ones with a minus, checked ones with a question mark. The pending row
-// is left out where it is deleted: it goes with the outbox row, if it is still there.
+// committed names a commit by the sorts of rows it touches: deleted ones with a minus, checked ones with a question mark. What may come along
+// or not is left out: the pending row that goes with an outbox row, the problem that opens or closes with a case's own rows.
 func committed(changes []table.Change) string {
 	var kinds []string
 	for _, c := range changes {
 		k := kind(c.Item.Key)
-		switch c.Op {
-		case table.OpDelete:
-			if k == "PEND" {
-				continue
-			}
+		switch {
+		case c.Op == table.OpDelete && k == "PEND":
+			continue
+		case c.Op == table.OpDelete:
 			k = "-" + k
-		case table.OpCheck:
+		case c.Op == table.OpCheck:
 			k = "?" + k
 		}
 		if !slices.Contains(kinds, k) {
 			kinds = append(kinds, k)
 		}
+	}
+	if n := slices.Index(kinds, "PRB"); n >= 0 && slices.ContainsFunc(kinds, func(k string) bool { return k != "PRB" && k != "OUT" }) {
+		kinds = slices.Delete(kinds, n, n+1)
 	}
 	return strings.Join(kinds, " ")
 }

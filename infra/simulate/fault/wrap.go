@@ -21,13 +21,12 @@ var _ table.Table = Table{}
 
 // Get implements table.Table.
 func (t Table) Get(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	what := kind(keys[0])
 	if f := t.Frame(); f != nil && t.Part != nil {
 		if part := t.Part(f.Step, keys[0]); part != "" {
 			f.Part = part
 		}
 	}
-	err = t.Do(t.Name+".Get "+what, Read, nil, func() (err error) {
+	err = t.Do(t.Name+".Get", Read, nil, func() (err error) {
 		items, err = t.Inner.Get(ctx, keys...)
 		return err
 	})
@@ -36,7 +35,7 @@ func (t Table) Get(ctx context.Context, keys ...table.Key) (items []table.Item, 
 
 // Query implements table.Table.
 func (t Table) Query(ctx context.Context, q table.Query) (page table.Page, err error) {
-	err = t.Do(t.Name+".Query "+queried(q), Read, nil, func() (err error) {
+	err = t.Do(t.Name+"."+queried(q), Read, nil, func() (err error) {
 		page, err = t.Inner.Query(ctx, q)
 		return err
 	})

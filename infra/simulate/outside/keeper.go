@@ -47,7 +47,7 @@ func (k *Keeper) Deposit(id string, zip []byte) error {
 		}
 		return nil
 	}
-	if !k.Calm && k.Random.Float64() < 0.05 {
+	if !k.Calm && k.Random.Float64() < 0.08 {
 		return keeping.ErrRefused
 	}
 	wait := 20 * time.Minute

@@ -85,8 +85,10 @@ func (a *Archive) List(_ context.Context, prefix, after string, limit int) ([]st
 	if sorted, ok := a.folders[prefix]; ok {
 		keys = sorted
 	} else {
-		for key := range a.objects {
-			keys = append(keys, key)
+		for name, some := range a.folders {
+			if strings.HasPrefix(name, prefix) || strings.HasPrefix(prefix, name) {
+				keys = append(keys, some...)
+			}
 		}
 		sort.Strings(keys)
 	}

@@ -116,16 +116,18 @@ func (e *errand) write() {
 		e.save(chance > 15)
 	case chance < 14:
 		e.otherDevice()
-	case chance < 26 && len(e.files) == 0:
+	case chance < 28 && len(e.files) == 0:
 		e.attach()
 	case len(e.files) > 0:
 		e.finishFile(chance < 30)
-	case chance < 28:
+	case chance < 30:
 		e.show()
-	case chance < 31:
-		e.discard()
+	case chance < 38:
+		if again(e.discard()) {
+			e.soon(func() { e.discard() })
+		}
 		next = e.later
-	case chance < 33:
+	case chance < 40:
 		e.reuseKey()
 	default:
 		next = e.submit()
@@ -237,13 +239,14 @@ func (e *errand) finishFile(out bool) {
 	e.show()
 }
 
-func (e *errand) discard() {
+func (e *errand) discard() error {
 	err := e.call("discard", e.id, func(i *instance) error {
 		return i.drafts.Discard(context.Background(), e.who.Applicant, e.id)
 	})
 	if err == nil {
 		e.ended = true
 	}
+	return err
 }
 
 // submit presents the draft. After an error that is not theirs the person tries again with the same key, at once or hours later.

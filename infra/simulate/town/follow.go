@@ -104,7 +104,7 @@ func (e *errand) asked(request string) {
 		return
 	}
 	wait := time.Duration(e.life.Int64N(int64([]time.Duration{20, 20, 40}[e.life.IntN(3)] * 24 * time.Hour)))
-	if e.who.address != "" && e.life.IntN(2) == 0 {
+	if e.who.address != "" && e.life.IntN(5) < 2 {
 		e.after(wait, func() { e.replyByMail(request) })
 		return
 	}
@@ -114,7 +114,7 @@ func (e *errand) asked(request string) {
 // reply answers at the desk, with a file or without.
 func (e *errand) reply(request string, tries int) {
 	var files []string
-	if e.life.IntN(2) == 0 {
+	if e.life.IntN(3) > 0 {
 		id, err := e.replyFile()
 		if again(err) && tries < 8 {
 			e.soon(func() { e.reply(request, tries+1) })
@@ -146,10 +146,15 @@ func (e *errand) replyFile() (id string, err error) {
 	if err := e.documents.Upload(layout.UploadKey(e.id, id), body, claim.MediaType); err != nil {
 		e.audit.Report(audit.Fault, "an upload was refused: %v", err)
 	}
-	err = e.call("complete file of reply", e.id, func(i *instance) error {
-		_, err := i.cases.Complete(context.Background(), e.who.Applicant, e.id, id)
-		return err
-	})
+	for range 6 {
+		err = e.call("complete file of reply", e.id, func(i *instance) error {
+			_, err := i.cases.Complete(context.Background(), e.who.Applicant, e.id, id)
+			return err
+		})
+		if !again(err) {
+			break
+		}
+	}
 	return id, err
 }
 
@@ -265,7 +270,7 @@ func (e *errand) rival() {
 			},
 		}[e.sky.IntN(6)]()
 		if e.sky.IntN(40) == 0 {
-			e.discard()
+			_ = e.discard()
 		}
 	case meta != "" && e.answer != nil && slices.Contains([]application.State{
 		application.Presented, application.Registered, application.InProgress, application.AwaitingIntegration,

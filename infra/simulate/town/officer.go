@@ -159,8 +159,8 @@ func (w *World) decide(who access.Officer, id string) {
 	}
 }
 
-// problems is an officer's daily look at what went wrong. What was parked is tried again; what only tells something is dealt with. A
-// message that never arrived stays open: its case waits for paper.
+// problems is an officer's daily look at what went wrong. What was parked is tried again; what only tells something is dealt with; an outcome
+// that never arrived is sent on paper, in some days.
 func (w *World) problems(c catalogue.Chamber) {
 	who := officers(c)[0]
 	var list []office.ProblemView
@@ -169,12 +169,15 @@ func (w *World) problems(c catalogue.Chamber) {
 		return err
 	})
 	for _, p := range list {
-		switch kind := problems.Kind(p.Kind); {
-		case kind == problems.Poisoned && w.life.IntN(8) > 0:
-			continue // the developers take their time
-		case p.Retryable, kind == problems.Overdue, kind == problems.MailUnmatched, kind == problems.MailUntrusted, kind == problems.TermExpired:
-		default:
-			continue
+		switch problems.Kind(p.Kind) {
+		case problems.Poisoned:
+			if w.life.IntN(8) > 0 {
+				continue // the developers take their time
+			}
+		case problems.MailFailed, problems.MailUncertain, problems.NoAddress:
+			if w.life.IntN(3) > 0 {
+				continue
+			}
 		}
 		err := w.call("retry problem", "", func(i *instance) error {
 			return i.office.RetryProblem(context.Background(), who, p.ID)

@@ -28,11 +28,11 @@ import (
 type Options struct {
 	Seed     uint64
 	Days     int
-	Chambers int             // 0: three
-	Start    time.Time       // zero: chosen so that a New Year lies within
-	Calm     bool            // nothing fails, nobody interferes
-	Need     int             // kills before and after each pair; 0: 20
-	Cover    *fault.Coverage // what earlier runs covered; nil: nothing
+	Chambers int       // 0: three
+	Start    time.Time // zero: chosen so that a New Year lies within
+	Calm     bool      // nothing fails, nobody interferes
+	Need     int       // kills before and after each pair; 0: 20
+	Focus    []string  // pairs to kill more often than others; nil: all that are not covered yet
 	// Guard takes a guard out: it wraps the table of that name (applications, register).
 	Guard func(name string, t table.Table) table.Table
 	Trace io.Writer // the history, line by line
@@ -83,9 +83,6 @@ func New(o Options) *World {
 	if o.Need == 0 {
 		o.Need = 20
 	}
-	if o.Cover == nil {
-		o.Cover = fault.NewCoverage(o.Need)
-	}
 	if o.Start.IsZero() {
 		o.Start = start(o.Days)
 	}
@@ -122,8 +119,11 @@ func (w *World) furnish() {
 	w.mail.Arrived, w.mail.Delivered = w.arrived, w.delivered
 	w.keeper.Now, w.keeper.Random = w.clock, source(w.Seed, 5)
 	w.inject = &fault.Injector{
-		Random: source(w.Seed, 6), Off: w.Calm, Cover: w.Cover, Count: map[string]int{}, Tick: w.tick,
+		Random: source(w.Seed, 6), Off: w.Calm, Cover: fault.NewCoverage(w.Need), Count: map[string]int{}, Tick: w.tick,
 		Meet: w.meet, Note: w.note, Rates: fault.Rates{Crash: 0.002, Error: 0.001, Unclear: 0.002, Meet: 0.01},
+	}
+	if w.Focus != nil {
+		w.inject.Cover.Focus(w.Focus)
 	}
 	w.audit = audit.New(audit.Config{
 		Now: w.clock, During: w.during, Applications: w.applications, Register: w.register, Archive: w.archive,

@@ -39,6 +39,7 @@ func (b *Bucket) List(ctx context.Context) ([]Object, error) {
 		}
 		return o
 	}
+	contents := map[string]string{} // of each key, the content met first
 	pages := s3.NewListObjectVersionsPaginator(b.client, &s3.ListObjectVersionsInput{Bucket: &b.name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -47,7 +48,10 @@ func (b *Bucket) List(ctx context.Context) ([]Object, error) {
 		}
 		for _, v := range page.Versions {
 			o := at(v.Key)
-			o.Versions++
+			if first, met := contents[o.Key]; !met || first != aws.ToString(v.ETag) {
+				contents[o.Key] = aws.ToString(v.ETag)
+				o.Versions++
+			}
 			if aws.ToBool(v.IsLatest) {
 				o.Size = aws.ToInt64(v.Size)
 			}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -85,7 +86,13 @@ func (f *Folder) replaced(objects []Object) (lost []Object, err error) {
 		}
 		key := filepath.Base(filepath.Dir(path))
 		if o := at[key]; o != nil {
-			o.Versions++
+			same, err := f.same(o.Key, path)
+			if err != nil {
+				return err
+			}
+			if !same {
+				o.Versions++
+			}
 		} else {
 			lost = append(lost, Object{Key: "(oggetto tolto) " + key, Versions: 1, Deleted: true})
 		}
@@ -95,6 +102,19 @@ func (f *Folder) replaced(objects []Object) (lost []Object, err error) {
 		return nil, fmt.Errorf("listing old versions: %w", err)
 	}
 	return lost, nil
+}
+
+// same tells whether an old version of an object has the bytes of the one that is there.
+func (f *Folder) same(key, version string) (bool, error) {
+	now, err := f.root.ReadFile(filepath.FromSlash(key))
+	if err != nil {
+		return false, fmt.Errorf("reading an object of the archive: %w", err)
+	}
+	old, err := os.ReadFile(version)
+	if err != nil {
+		return false, fmt.Errorf("reading an old version: %w", err)
+	}
+	return bytes.Equal(now, old), nil
 }
 
 // Get implements Objects.

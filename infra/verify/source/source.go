@@ -11,8 +11,9 @@ import (
 type Object struct {
 	Key  string
 	Size int64
-	// Versions is how many versions the bucket has of it, 1 where the source knows of no others. The archive is write-once: a second
-	// version is a break in itself.
+	// Versions is how many different contents the bucket has of it, 1 where the source knows of no others. The archive is write-once: a
+	// second content is a break in itself. The same bytes put by two writers at the same instant are one content: S3 lets only one
+	// of them through, the local cloud's S3 now and then both.
 	Versions int
 	// Deleted tells that a delete marker hides it: it is not there for who asks, and its versions are.
 	Deleted bool

@@ -175,7 +175,7 @@ func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number u
 	// One line each: the register takes no other.
 	reason, provision = register.OneLine(reason, register.MaxSubject), register.OneLine(provision, register.MaxName)
 	at := d.Now()
-	event := "annul-" + strconv.Itoa(year) + "-" + entry.Number + "-" + register.Digest([]byte(reason + "\n" + provision))[:32]
+	event := "annul-" + who.Chamber + "-" + strconv.Itoa(year) + "-" + entry.Number + "-" + register.Digest([]byte(reason + "\n" + provision))[:32]
 	filing := correspondence.Filing{
 		Target: correspondence.ToNothing,
 		Entry:  register.Entry{Chamber: who.Chamber, Book: correspondence.Book(chamber)},

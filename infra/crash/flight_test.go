@@ -1,0 +1,256 @@
+//go:build road
+
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sportello/infra/road"
+)
+
+const (
+	// hundred complaints are presented, abreast at a time; when middle of them have been answered, everything is killed.
+	hundred = 100
+	abreast = 8
+	middle  = 60
+)
+
+// TestCrashHundredInFlight kills the whole local cloud (functions, emulators with all that was queued, outside world, supervisor) while a
+// hundred complaints are on their way, and starts it again on what is on disk. Whoever got no answer asks again with the same key. All must end.
+func TestCrashHundredInFlight(t *testing.T) {
+	w := found(t)
+	ctx := t.Context()
+	if err := w.crowd(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cases, err := w.drafts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := w.rush(ctx, cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("killed with %d of %d answered", told, len(cases))
+	if err := w.rise(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := abreastOf(cases, func(f *filed) error { return f.submit(ctx) }); err != nil {
+		t.Errorf("asked again: %v", err)
+	}
+	if err := w.settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.judge(ctx, cases); err != nil {
+		t.Error(err)
+	}
+	if err := w.whole(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// crowd adds lanes, so that each chamber has three citizens: one of them without a certified address.
+func (w *town) crowd(ctx context.Context) error {
+	for _, l := range w.lanes {
+		for _, who := range []citizen{
+			{"luca", "cie", map[string]any{"domicile": "elected", "pec": "luca.marini@pec.example.it"}},
+			{"sofia", "spid", map[string]any{"domicile": "portal"}},
+		} {
+			another := &lane{town: w, chamber: l.chamber, pec: l.pec, office: l.office, who: who, citizen: road.OpenBrowser(w.Cloud, l.chamber)}
+			w.lanes = append(w.lanes, another)
+			if err := another.enter(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drafts has the citizens fill in their forms.
+func (w *town) drafts(ctx context.Context) ([]*filed, error) {
+	cases := make([]*filed, hundred)
+	for n := range cases {
+		cases[n] = &filed{lane: w.lanes[n%len(w.lanes)]}
+	}
+	err := abreastOf(cases, func(f *filed) error {
+		fresh, err := f.draft(ctx, false)
+		if err == nil {
+			*f = *fresh
+		}
+		return err
+	})
+	for _, f := range cases {
+		f.all = append(f.all, f)
+	}
+	return cases, err
+}
+
+// abreastOf does something for every case, a few at a time.
+func abreastOf(cases []*filed, do func(*filed) error) error {
+	next, ends := make(chan *filed), make(chan error, len(cases))
+	for range abreast {
+		go func() {
+			for f := range next {
+				err := do(f)
+				if err != nil {
+					err = fmt.Errorf("%s %s: %w", f.chamber, f.id, err)
+				}
+				ends <- err
+			}
+		}()
+	}
+	for _, f := range cases {
+		next <- f
+	}
+	close(next)
+	var all error
+	for range cases {
+		all = errors.Join(all, <-ends)
+	}
+	return all
+}
+
+// rush presents all cases and kills the cloud in the middle of it. It returns how many were answered.
+func (w *town) rush(ctx context.Context, cases []*filed) (int, error) {
+	var told atomic.Int64
+	enough, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = abreastOf(cases, func(f *filed) error {
+			if err := f.submit(ctx); err != nil {
+				return err // it will ask again
+			}
+			if told.Add(1) == middle {
+				close(enough)
+			}
+			return nil
+		})
+	}()
+	select {
+	case <-enough:
+	case <-over:
+		return 0, errors.New("too few were answered")
+	}
+	left, err := w.scan(ctx, "OUT#", "PEND#")
+	if err != nil {
+		return 0, err
+	}
+	if len(left) == 0 {
+		return 0, errors.New("nothing was in flight")
+	}
+	programs, err := w.programs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	w.Kill()
+	<-over
+	return int(told.Load()), gone(programs)
+}
+
+// programs are the process ids of everything that runs.
+func (w *town) programs(ctx context.Context) ([]int, error) {
+	var status struct {
+		Functions []struct{ PIDs []int }
+		Programs  map[string]int
+	}
+	if err := w.Controls().Get(ctx, "/status", &status); err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, f := range status.Functions {
+		pids = append(pids, f.PIDs...)
+	}
+	for _, pid := range status.Programs {
+		pids = append(pids, pid)
+	}
+	if len(pids) < 5 {
+		return nil, fmt.Errorf("only %d programs run", len(pids))
+	}
+	return pids, nil
+}
+
+// gone waits until none of the processes runs any more: what survived would go on with the data of the next.
+func gone(pids []int) error {
+	deadline := time.Now().Add(patience)
+	for _, pid := range pids {
+		for running(pid) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("process %d survived", pid)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// running tells whether a process is there and not dead already.
+func running(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(after, "Z")
+}
+
+// rise starts the cloud again on the same data; everybody finds it at its new address.
+func (w *town) rise(ctx context.Context) error {
+	if err := w.Again(ctx); err != nil {
+		return err
+	}
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	keys, err := w.Keys()
+	if err != nil {
+		return err
+	}
+	for _, l := range w.lanes {
+		l.citizen.Reopen(w.Cloud, l.chamber)
+		l.office = road.OpenOffice(w.Cloud, keys[l.chamber], officer)
+	}
+	return nil
+}
+
+// settle waits until nothing is owed any more.
+func (w *town) settle(ctx context.Context) error {
+	var left []row
+	ok, err := w.until(ctx, func() (done bool, err error) {
+		left, err = w.scan(ctx, "OUT#", "PEND#")
+		return err == nil && len(left) == 0, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("I1: %d promises are left, such as %s", len(left), left[0].PK)
+	}
+	return err
+}
+
+// judge checks every case.
+func (w *town) judge(ctx context.Context, cases []*filed) error {
+	views := map[string]seen{}
+	for _, l := range w.lanes {
+		s, err := l.look(ctx)
+		if err != nil {
+			return err
+		}
+		views[l.chamber] = s
+	}
+	return abreastOf(cases, func(f *filed) error {
+		if err := f.reach(ctx, registered, nil); err != nil {
+			return err
+		}
+		if wrong := f.check(ctx, registered, views[f.chamber]); len(wrong) > 0 {
+			text, err := json.Marshal(wrong)
+			return errors.Join(errors.New(string(text)), err)
+		}
+		return nil
+	})
+}
