@@ -186,11 +186,8 @@ func (v *verdict) kept(r *rows, packages []road.Package) {
 
 // hidden: I4, for another chamber the case does not exist.
 func (f *filed) hidden(ctx context.Context) error {
-	other := f.lanes[0]
-	if other == f.lane {
-		other = f.lanes[1]
-	}
-	return road.Hidden(ctx, other.office, f.desk(""))
+	other := slices.IndexFunc(f.lanes, func(l *lane) bool { return l.chamber != f.chamber })
+	return road.Hidden(ctx, f.lanes[other].office, f.desk(""))
 }
 
 // presented: I5 and I1, the applicant sees the instant that the answer named, asking again gets that answer, and the papers can be read.

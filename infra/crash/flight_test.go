@@ -43,8 +43,18 @@ func TestCrashHundredInFlight(t *testing.T) {
 	if err := w.rise(ctx); err != nil {
 		t.Fatal(err)
 	}
+	unheard, err := w.unheard(ctx, cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d were presented and never heard of it", unheard)
 	if err := abreastOf(cases, func(f *filed) error { return f.submit(ctx) }); err != nil {
 		t.Errorf("asked again: %v", err)
+	}
+	// A jump of the clock gives a message that is at work to a second instance: here it may take a while, and five times is a dead letter.
+	w.stuck = 10 * time.Second
+	if err := w.Advance(ctx, late); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.settle(ctx); err != nil {
 		t.Fatal(err)
@@ -218,6 +228,21 @@ func (w *town) rise(ctx context.Context) error {
 		l.office = road.OpenOffice(w.Cloud, keys[l.chamber], officer)
 	}
 	return nil
+}
+
+// unheard counts the cases that were presented and whose applicants got no answer.
+func (w *town) unheard(ctx context.Context, cases []*filed) (int, error) {
+	n := 0
+	for _, f := range cases {
+		rows, err := f.rows(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if f.told == nil && rows.meta.Submission != nil {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // settle waits until nothing is owed any more.

@@ -139,12 +139,6 @@ func (r *rows) missing(to stage) string {
 	return ""
 }
 
-// states are what a case is called at each stage.
-var states = map[stage]application.State{
-	registered: application.Registered, charged: application.InProgress, answered: application.InProgress, asked: application.AwaitingIntegration,
-	decided: application.Decided, preserved: application.Preserved, withdrawn: application.Withdrawn,
-}
-
 // unread says whether messages that the citizen wrote are missing in the case.
 func (r *rows) unread(context.Context) string {
 	n := 0

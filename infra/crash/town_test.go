@@ -36,7 +36,8 @@ type town struct {
 
 	pace         sync.Mutex
 	fired, moved time.Time
-	besides      []string // schedules that fire as often as the sweep
+	stuck        time.Duration // after how long waiting alone is taken not to help
+	besides      []string      // schedules that fire as often as the sweep
 }
 
 // root is the repository.
@@ -56,7 +57,7 @@ func found(t *testing.T, flags ...string) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{Cloud: cloud}
+	w := &town{Cloud: cloud, stuck: 1500 * time.Millisecond}
 	t.Cleanup(func() {
 		w.Stop()
 		if t.Failed() {
@@ -216,9 +217,6 @@ func (w *town) until(ctx context.Context, ok func() (bool, error)) (bool, error)
 	}
 }
 
-// stuck is after how long waiting alone is taken not to help.
-const stuck = 1500 * time.Millisecond
-
 // live lets the town's life go on while somebody waits since an instant: the schedules fire, at most twice a second whoever waits, and where
 // that does not help time passes: three minutes, after which most messages are visible again.
 func (w *town) live(ctx context.Context, since time.Time) error {
@@ -232,7 +230,7 @@ func (w *town) live(ctx context.Context, since time.Time) error {
 			}
 		}
 	}
-	if time.Since(since) > stuck && time.Since(w.moved) > stuck {
+	if time.Since(since) > w.stuck && time.Since(w.moved) > w.stuck {
 		w.moved = time.Now()
 		return w.Advance(ctx, 3*time.Minute)
 	}

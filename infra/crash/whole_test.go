@@ -120,13 +120,18 @@ func (l *lane) accounted(ctx context.Context) error {
 	}
 	err = road.Unbroken(entries)
 	documents := map[string]bool{}
-	for _, f := range l.all {
-		rows, wrong := f.rows(ctx)
-		if wrong != nil {
-			return wrong
+	for _, neighbour := range l.lanes {
+		if neighbour.chamber != l.chamber {
+			continue
 		}
-		for _, d := range rows.documents {
-			documents[d.ID] = true
+		for _, f := range neighbour.all {
+			rows, wrong := f.rows(ctx)
+			if wrong != nil {
+				return wrong
+			}
+			for _, d := range rows.documents {
+				documents[d.ID] = true
+			}
 		}
 	}
 	for _, e := range entries {

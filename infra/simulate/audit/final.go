@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (a *Auditor) Final() {
 	for _, key := range slices.Sorted(maps.Keys(a.seals)) {
 		words := a.seals[key]
 		chamber, day := key[:len(key)-11], key[len(key)-10:]
-		kept, err := a.Archive.Get(nil, layout.Seal(chamber, day)) //nolint:staticcheck // memory needs no context
+		kept, err := a.Archive.Get(context.Background(), layout.Seal(chamber, day))
 		if err != nil || string(kept) != words {
 			a.Report(Register, "the archived seal of %s is not the one that was committed", key)
 		}

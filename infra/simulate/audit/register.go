@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -289,7 +290,7 @@ func (a *Auditor) archived(name string, whole bool) {
 	b := a.books[name]
 	at := 0
 	for _, key := range a.Archive.Keys(layout.BlockPrefix(name)) {
-		data, err := a.Archive.Get(nil, key) //nolint:staticcheck // memory needs no context
+		data, err := a.Archive.Get(context.Background(), key)
 		if err != nil {
 			a.Report(Register, "%s: block %s: %v", name, key, err)
 			return

@@ -101,6 +101,7 @@ func (w *World) overtake(q *store.Queue, chamber string) {
 	if c, ok := catalogue.ChamberByID(chamber); ok && w.sky.IntN(2) == 0 {
 		w.registry(c)
 	}
+	w.now = w.now.Add(2 * time.Second) // the messages are on their way
 	w.deliver(q)
 }
 

@@ -86,11 +86,10 @@ func (w *World) alarms() {
 
 // timers knows when the sweep has something to do, from the table as it truly is: a sweep in each idle minute would change nothing.
 type timers struct {
-	due    map[table.Key]time.Time
-	queue  timerQueue
-	ticks  map[int64]bool // minutes at which a sweep is planned
-	stuck  map[table.Key]int
-	sweeps int
+	due   map[table.Key]time.Time
+	queue timerQueue
+	ticks map[int64]bool // minutes at which a sweep is planned
+	stuck map[table.Key]int
 }
 
 type timer struct {
