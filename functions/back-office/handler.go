@@ -72,9 +72,11 @@ func page[T any](h *handler, items []T, next *table.Cursor, scope []string) (lis
 }
 
 func (h *handler) list(ctx context.Context, c call, _ httpapi.None) (list[casefile.Summary], error) {
-	filter := office.Filter{
-		State: c.Query("state"), Service: c.Query("service"), Assignee: c.Query("assignee"), DueBefore: c.Query("due_before"),
+	assignee, err := h.assignee(ctx, c)
+	if err != nil {
+		return list[casefile.Summary]{}, err
 	}
+	filter := office.Filter{State: c.Query("state"), Service: c.Query("service"), Assignee: assignee, DueBefore: c.Query("due_before")}
 	if since := c.Query("changed_since"); since != "" {
 		at, err := time.Parse(time.RFC3339, since)
 		if err != nil {
@@ -92,6 +94,22 @@ func (h *handler) list(ctx context.Context, c call, _ httpapi.None) (list[casefi
 		return list[casefile.Summary]{}, err
 	}
 	return page(h, items, next, scope)
+}
+
+// assignee is the tax code that a filter stands for: an address names people by opaque ids only.
+func (h *handler) assignee(ctx context.Context, c call) (string, error) {
+	switch id := c.Query("assignee"); id {
+	case "", office.Nobody:
+		return id, nil
+	case "me":
+		return c.Caller.TaxCode, nil
+	default:
+		o, ok, err := h.people.Named(ctx, c.Caller, id)
+		if err == nil && !ok {
+			err = problem.New(problem.Malformed, "L’addetto indicato non è tra quelli della Camera di commercio.").At("?assignee", "Addetto sconosciuto.")
+		}
+		return o.TaxCode, err
+	}
 }
 
 func (h *handler) show(ctx context.Context, c call, _ httpapi.None) (casefile.View, error) {

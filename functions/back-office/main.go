@@ -15,6 +15,7 @@ import (
 	"context"
 
 	"sportello/shared/assembly"
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/edge/httpapi"
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/office"
@@ -33,6 +34,16 @@ type environment struct {
 }
 
 func main() { lambdafn.Main(wire) }
+
+// offices names a chamber's offices.
+func offices(chamber string) []string {
+	c, _ := catalogue.ChamberByID(chamber)
+	ids := []string{}
+	for _, o := range c.Offices {
+		ids = append(ids, o.ID)
+	}
+	return ids
+}
 
 func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error) {
 	parameters, err := p.Parameters(ctx, assembly.OriginParameter, assembly.KeyParameter)
@@ -54,7 +65,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	applications := assembly.Table(p, env.Applications)
 	people, err := officers.New(officers.Config{
 		Applications: applications, Sessions: assembly.Table(p, env.Sessions), SignedIn: sessions.Applicant,
-		Chamber: httpapi.Chamber, Now: p.Now, NewID: p.NewID,
+		Chamber: httpapi.Chamber, Now: p.Now, NewID: p.NewID, Offices: offices,
 	})
 	if err != nil {
 		return nil, err

@@ -52,6 +52,7 @@ func (w *town) rounds() []*round {
 	rounds = append(rounds,
 		&round{town: w, crashes: casesOf(only1(wipedPoints, killedBefore)), wiped: true},
 		&round{town: w, crashes: casesOf(heldPoints), held: true},
+		w.asked(),
 		&round{town: w, crashes: casesOf(hastyPoints)},
 		w.sideBySide(),
 		w.overtaken(),

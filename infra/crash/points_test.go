@@ -98,6 +98,9 @@ func filing(row, name string, call func(*filed) road.Fault) point {
 // ofCompany makes the case the company's, whose address is looked up.
 func (p point) ofCompany() point { p.what.company = true; return p }
 
+// certainly wants no message to leave twice: its receipts tell all.
+func (p point) certainly() point { p.also = (*rows).certain; return p }
+
 // afterHandOver says that the number has been handed over when the fault strikes.
 func (p point) afterHandOver() point { p.handed = true; return p }
 
@@ -133,7 +136,7 @@ var filingPoints = []point{
 		func(f *filed) road.Fault { return puts(notifying, "mail/out/"+f.id) }),
 	filing("mail sending / before the server's 250", "marked sending", marking),
 	filing("mail sending / after the server's 250", "end of DATA", offering),
-	filing("mail sending / after the server's 250", "250 recorded", recording),
+	filing("mail sending / after the server's 250", "250 recorded", recording).certainly(),
 
 	filing("receipt archived / cursor not moved", "receipt archived",
 		func(f *filed) road.Fault { return puts(reading, "mail/in/protocollo(@|%40)"+f.chamber) }),

@@ -183,6 +183,14 @@ func (r *rows) doubtful() int {
 	return n
 }
 
+// certain says whether a message was sent again without need.
+func (r *rows) certain(context.Context) string {
+	if r.doubtful() > 0 {
+		return "a message was sent again although its receipts are there"
+	}
+	return ""
+}
+
 // sent tells whether a message that the provider took is the case's letter of a kind.
 func (r *rows) sent(m road.Mail, kind string) bool {
 	mine := r.mail(m.MessageID)

@@ -37,6 +37,40 @@ var heldPoints = []point{
 	only(filing("mail sending / before the server's 250", "marked sending, receipts late", marking), killedAfter),
 }
 
+// askedPoints leave a message in doubt whose receipts lie in the mailbox, unread.
+var askedPoints = []point{only(filing("mail sending / after the server's 250", "end of DATA, receipts unread", offering).certainly(), failsAfter, killedAfter)}
+
+// asked keeps the reader of mailboxes from reading while the doubt about the messages comes due: only who sends can look.
+func (w *town) asked() *round {
+	r := &round{town: w, crashes: casesOf(askedPoints)}
+	r.late = func(ctx context.Context) error {
+		if err := r.Heal(ctx); err != nil {
+			return err
+		}
+		err := r.each(func(c *crash) error {
+			fault := puts(reading, "mail/in/protocollo(@|%40)"+c.chamber)
+			fault.When, fault.Effect, fault.Times = failsBefore.when, failsBefore.effect, always
+			_, err := r.Arm(ctx, fault)
+			return err
+		})
+		if err == nil {
+			err = r.Advance(ctx, late)
+		}
+		if err != nil {
+			return err
+		}
+		return r.each(func(c *crash) error {
+			ok, err := c.until(ctx, func() (bool, error) {
+				rows, err := c.rows(ctx)
+				return err == nil && rows.meta.Protocol != nil && len(rows.owed) == 0, err
+			})
+			c.verdict.hold(ok, "I3: nobody looked into the mailbox")
+			return err
+		})
+	}
+	return r
+}
+
 func only(p point, effects ...effect) point {
 	p.only = effects
 	return p

@@ -262,13 +262,14 @@ func (e *errand) rival() {
 	switch {
 	case meta == "" && !e.ended && e.answer == nil:
 		[]func(){
-			func() { e.show(); e.save(true) }, func() { e.save(e.life.IntN(2) == 0) }, e.attach, func() { e.submit() }, func() { e.submit() },
+			func() { e.show(); e.save(true) }, func() { e.save(e.life.IntN(2) == 0) }, e.attach,
+			func() { e.submit() }, func() { e.submit() }, func() { e.submit() }, func() { e.submit() },
 			func() {
 				if len(e.files) > 0 {
 					e.finishFile(true)
 				}
 			},
-		}[e.sky.IntN(6)]()
+		}[e.sky.IntN(8)]()
 		if e.sky.IntN(40) == 0 {
 			_ = e.discard()
 		}

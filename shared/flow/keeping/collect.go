@@ -48,7 +48,8 @@ func (d *Desk) collect(ctx context.Context, c casefile.Case) (preservation.Case,
 		Classification: preservation.Classification{Index: service.Classification.Code, Description: service.Classification.Title},
 		OpenedAt:       c.PresentedAt(), ClosedAt: c.UpdatedAt,
 		Applicant: preservation.Subject{
-			Company: c.Owner.Kind == application.Company, Name: c.Owner.Name, TaxCode: c.Owner.TaxCode, Address: served(c.Domicile),
+			Company: c.Owner.Kind == application.Company, Name: c.Owner.Name, TaxCode: correspondence.PartyOf(c.Owner).TaxCode,
+			Address: served(c.Domicile),
 		},
 		RetentionYears: Retention, Documents: g.list,
 	}, nil

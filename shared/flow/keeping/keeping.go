@@ -98,7 +98,7 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := d.entrusted(ctx, c.ID, zip, owed.Attempts > 0)
+	receipt, err := d.entrusted(ctx, c.ID, zip, owed.Retried)
 	if errors.Is(err, ErrRefused) {
 		return d.refused(ctx, owed, item, "il conservatore non accetta il pacchetto")
 	}

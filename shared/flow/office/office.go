@@ -108,10 +108,13 @@ func (d *Desk) Download(ctx context.Context, who access.Officer, id, document st
 type Filter struct {
 	State        string
 	Service      string
-	Assignee     string // a tax code, or "none"
+	Assignee     string // a tax code, or Nobody
 	DueBefore    string // YYYY-MM-DD
 	ChangedSince time.Time
 }
+
+// Nobody is the assignee of a case that no officer has in charge.
+const Nobody = "none"
 
 const pageSize = 50
 
@@ -144,7 +147,7 @@ func (f Filter) query(chamber string, after *table.Cursor) table.Query {
 	switch {
 	case f.State != "":
 		q.Index, q.PK = layout.ByState, layout.State(chamber, f.State)
-	case f.Assignee == "none":
+	case f.Assignee == Nobody:
 		q.Index, q.PK = layout.ByOfficer, layout.Officer(chamber, "")
 	case f.Assignee != "":
 		q.Index, q.PK = layout.ByOfficer, layout.Officer(chamber, f.Assignee)

@@ -69,7 +69,7 @@ func (d *Desk) Entries(ctx context.Context, who access.Officer, year int, from, 
 	if err := who.May(access.Register); err != nil {
 		return nil, nil, err
 	}
-	if to == 0 {
+	if to == 0 || to > lastNumber {
 		to = lastNumber
 	}
 	if from > to {

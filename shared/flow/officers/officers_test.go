@@ -447,3 +447,46 @@ func (f *faulty) Commit(ctx context.Context, changes ...table.Change) error {
 	}
 	return table.ErrUnclear
 }
+
+// Through the door of the keys too, whom the list knows has their name: it is by name that a complaint is hidden from the officer it is about.
+func TestKeyKnowsNames(t *testing.T) {
+	w := newWorld(t)
+	w.appoint("milano", anna, "Anna Colombo", access.Manage)
+	w.appoint("bergamo", paolo, "Paolo Greco", access.Work)
+	secret, _, err := w.keyring.Make(context.Background(), officers.NewKey{
+		Chamber: "milano", Name: "gestionale", Rights: []access.Right{access.Work}, Life: 48 * time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for taxCode, want := range map[string]string{anna: "Anna Colombo", paolo: ""} {
+		who, err := w.desk.Key(context.Background(), secret, taxCode)
+		if err != nil || who.Name != want || who.TaxCode != taxCode {
+			t.Errorf("%q, want %q, %v", who.Name, want, err)
+		}
+	}
+}
+
+// A colleague is on the chamber's list; only a key's holder is believed about others.
+func TestColleague(t *testing.T) {
+	w := newWorld(t)
+	w.appoint("milano", anna, "Anna Colombo", access.Manage)
+	w.appoint("milano", paolo, "Paolo Greco", access.Work)
+	w.appoint("bergamo", sofia, "Sofia Conti", access.Work)
+	by := access.Officer{Chamber: "milano", TaxCode: anna}
+	if o, err := w.desk.Colleague(context.Background(), by, strings.ToLower(paolo)); err != nil || o.Name != "Paolo Greco" || o.TaxCode != paolo {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, taxCode := range []string{sofia, "nobody"} {
+		if _, err := w.desk.Colleague(context.Background(), by, taxCode); !problem.Is(err, problem.Invalid) {
+			t.Errorf("who is not on the list: %v", err)
+		}
+	}
+	by.Key = "gestionale"
+	if o, err := w.desk.Colleague(context.Background(), by, sofia); err != nil || o.Chamber != "milano" || o.Name != "" {
+		t.Errorf("by a key: %+v, %v", o, err)
+	}
+	if _, err := w.desk.Colleague(context.Background(), by, "nobody"); !problem.Is(err, problem.Invalid) {
+		t.Errorf("by a key, no tax code: %v", err)
+	}
+}

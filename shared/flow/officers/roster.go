@@ -112,6 +112,19 @@ func (r *Roster) Find(ctx context.Context, by access.Officer, taxCode string) (O
 		At("#/officer", "Indica il codice fiscale di un addetto in elenco.")
 }
 
+// Named returns the officer of by's chamber with an id, also one who has left: their cases may still be theirs. ok is false if there is none.
+func (r *Roster) Named(ctx context.Context, by access.Officer, id string) (o Officer, ok bool, err error) {
+	entries, err := r.all(ctx, by.Chamber)
+	if err != nil {
+		return Officer{}, false, err
+	}
+	n := slices.IndexFunc(entries, func(e entry) bool { return e.ID == id && id != "" })
+	if n < 0 {
+		return Officer{}, false, nil
+	}
+	return entries[n].Officer, true, nil
+}
+
 // Colleague is Find as the office's desk asks it: who they are to the cases. A key holder's assertion of somebody who is not on the list
 // is taken as such.
 func (r *Roster) Colleague(ctx context.Context, by access.Officer, taxCode string) (access.Officer, error) {

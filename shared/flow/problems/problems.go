@@ -170,7 +170,7 @@ func wake(ctx context.Context, t table.Table, key table.Key, now time.Time) (*st
 		return nil, table.Change{}, err
 	}
 	// The attempt goes up so that the message's deduplication id is new.
-	owed.Parked, owed.Problem, owed.Attempts = false, "", owed.Attempts+1
+	owed.Parked, owed.Problem, owed.Retried, owed.Attempts = false, "", true, owed.Attempts+1
 	item, err = owed.Row(item, now.Add(step.FirstSweep))
 	return &owed, table.Put(item), err
 }
@@ -187,7 +187,7 @@ func Park(ctx context.Context, t table.Table, owed step.Owed, item table.Item, k
 		changes = closing
 	}
 	id := WorkOf(owed, now)
-	owed.Parked, owed.Problem = true, id
+	owed.Parked, owed.Problem, owed.Retried = true, id, false
 	item, err := owed.Row(item, now)
 	if err != nil {
 		return nil, err

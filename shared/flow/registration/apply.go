@@ -116,6 +116,10 @@ func (a *applying) toApplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Protocol != nil {
+		// Another delivery applied the number after we had read the outbox row: reading again finds the row gone.
+		return fmt.Errorf("applying the number: %w", table.ErrConflict)
+	}
 	protocol := a.protocol()
 	now := a.Now()
 	next, line, err := c.Move(application.WasRegistered, now, application.System)

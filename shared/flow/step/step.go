@@ -50,6 +50,7 @@ type Owed struct {
 	Attempts    int             `json:"attempts,omitempty"` // how often the sweep sent it again
 	Problem     string          `json:"problem,omitempty"`  // the problem opened about it, if any
 	Parked      bool            `json:"parked,omitempty"`   // waits for a person: the sweep leaves it alone
+	Retried     bool            `json:"retried,omitempty"`  // a person had it tried again
 	Payload     json.RawMessage `json:"payload,omitempty"`
 }
 
