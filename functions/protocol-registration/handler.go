@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sportello/shared/flow/registration"
-	"sportello/shared/platform/queue"
 	"sportello/shared/platform/queue/sqs"
 )
 
@@ -19,14 +18,10 @@ type handler struct {
 
 // handle works a batch of either queue; all records of a batch come from one.
 func (h handler) handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	batch := sqs.Received(event)
 	if fromFIFO(event) {
-		return sqs.Response(h.desk.Handle(ctx, batch)), nil
+		return sqs.Response(h.desk.Handle(ctx, sqs.Received(event))), nil
 	}
-	failed := queue.Consume(ctx, batch, h.desk.Apply, func(r queue.Received, err error) {
-		h.log.ErrorContext(ctx, "applying", "message", r.ID, "error", err)
-	})
-	return sqs.Response(failed), nil
+	return sqs.Handler(h.log, h.desk.Apply)(ctx, event)
 }
 
 func fromFIFO(event events.SQSEvent) bool {

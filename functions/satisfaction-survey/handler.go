@@ -36,9 +36,6 @@ type statistics struct {
 
 func (h handler) statistics(ctx context.Context, c call, _ httpapi.None) (statistics, error) {
 	chamber := c.Query("chamber")
-	if chamber == "" {
-		chamber = c.Chamber
-	}
 	figures, err := h.desk.Statistics(ctx, chamber)
 	return statistics{chamber, figures}, err
 }

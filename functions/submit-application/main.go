@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"sportello/shared/assembly"
-	"sportello/shared/edge/httpapi"
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/submit"
 	"sportello/shared/platform/companies"
@@ -67,6 +66,5 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	httpapi.JSON(httpapi.Cookie(api, "/api/v1", sessions.Applicant), "POST /applications/{id}/submission", handler{desk}.submit)
-	return api.Handler()
+	return handler{desk}.register(api, sessions.Applicant)
 }

@@ -98,8 +98,11 @@ func filing(row, name string, call func(*filed) road.Fault) point {
 // ofCompany makes the case the company's, whose address is looked up.
 func (p point) ofCompany() point { p.what.company = true; return p }
 
-// certainly wants no message to leave twice: its receipts tell all.
-func (p point) certainly() point { p.also = (*rows).certain; return p }
+// certainly wants no message to leave twice: its receipts, which come before anybody is in doubt, tell all.
+func (p point) certainly() point {
+	p.meanwhile, p.also = (*filed).answered, (*rows).certain
+	return p
+}
 
 // afterHandOver says that the number has been handed over when the fault strikes.
 func (p point) afterHandOver() point { p.handed = true; return p }

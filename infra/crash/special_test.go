@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sportello/infra/road"
@@ -37,22 +38,17 @@ var heldPoints = []point{
 	only(filing("mail sending / before the server's 250", "marked sending, receipts late", marking), killedAfter),
 }
 
-// askedPoints leave a message in doubt whose receipts lie in the mailbox, unread.
-var askedPoints = []point{only(filing("mail sending / after the server's 250", "end of DATA, receipts unread", offering).certainly(), failsAfter, killedAfter)}
-
-// asked keeps the reader of mailboxes from reading while the doubt about the messages comes due: only who sends can look.
+// asked leaves messages in doubt whose receipts lie in the mailbox, and keeps the reader of mailboxes from reading them: only who sends can
+// look there.
 func (w *town) asked() *round {
-	r := &round{town: w, crashes: casesOf(askedPoints)}
+	p := filing("mail sending / after the server's 250", "end of DATA, receipts unread", offering)
+	p.before, p.also, p.only = (*filed).blind, (*rows).certain, []effect{failsAfter, killedAfter}
+	r := &round{town: w, crashes: p.cases()}
 	r.late = func(ctx context.Context) error {
 		if err := r.Heal(ctx); err != nil {
 			return err
 		}
-		err := r.each(func(c *crash) error {
-			fault := puts(reading, "mail/in/protocollo(@|%40)"+c.chamber)
-			fault.When, fault.Effect, fault.Times = failsBefore.when, failsBefore.effect, always
-			_, err := r.Arm(ctx, fault)
-			return err
-		})
+		err := r.each(func(c *crash) error { return errors.Join(c.blind(ctx), c.answered(ctx)) })
 		if err == nil {
 			err = r.Advance(ctx, late)
 		}
@@ -69,6 +65,32 @@ func (w *town) asked() *round {
 		})
 	}
 	return r
+}
+
+// blind makes reading the chamber's mailbox fail.
+func (f *filed) blind(ctx context.Context) error {
+	fault := puts(reading, "mail/in/protocollo(@|%40)"+f.chamber)
+	fault.When, fault.Effect, fault.Times = failsBefore.when, failsBefore.effect, always
+	_, err := f.Arm(ctx, fault)
+	return err
+}
+
+// answered waits until the provider has put its receipts of every message of the case into the mailbox.
+func (f *filed) answered(ctx context.Context) error {
+	ok, err := f.until(ctx, func() (bool, error) {
+		mails, err := f.Mails(ctx)
+		receipts := 0
+		for _, m := range mails {
+			if strings.HasPrefix(road.Bare(m.MessageID), f.id+".") {
+				receipts += len(m.Receipts)
+			}
+		}
+		return receipts >= 4, err // acceptance and delivery, of two letters
+	})
+	if err == nil && !ok {
+		err = errors.New("the provider made no receipts")
+	}
+	return err
 }
 
 func only(p point, effects ...effect) point {

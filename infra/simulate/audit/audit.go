@@ -3,7 +3,8 @@
 // whether they were right.
 //
 //	register.go  I2: numbers, chain, sealed days             cases.go  I1, I5: what was presented, and when
-//	story.go     I3: each effect once                         final.go  everything, when the world has come to rest
+//	story.go     I3, I5: each effect once, the terms          final.go  everything, when the world has come to rest
+//	mail.go      I3: certified messages
 package audit
 
 import (
@@ -67,6 +68,7 @@ type Auditor struct {
 	outbox  map[table.Key]owed
 	pending map[table.Key]bool
 	answers map[string]time.Time // submissions that were answered to the applicant
+	arrived map[string]string    // messages in the mailboxes, and the case they are about
 	lost    lost
 }
 
@@ -75,7 +77,7 @@ func New(c Config) *Auditor {
 	a := &Auditor{
 		Config: c, books: map[string]*book{}, events: map[string]place{}, seals: map[string]string{}, cases: map[string]*shadow{},
 		filings: map[string]filing{}, byDay: map[string][]string{}, told: map[string]bool{}, outbox: map[table.Key]owed{},
-		pending: map[table.Key]bool{}, answers: map[string]time.Time{}, lost: newLost(),
+		pending: map[table.Key]bool{}, answers: map[string]time.Time{}, arrived: map[string]string{}, lost: newLost(),
 	}
 	c.Applications.Watch = a.applications
 	c.Register.Watch = a.register

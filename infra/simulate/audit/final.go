@@ -32,6 +32,7 @@ func (a *Auditor) Final() {
 		a.archived(name, true)
 	}
 	a.missing()
+	a.received()
 	for _, key := range slices.Sorted(maps.Keys(a.seals)) {
 		words := a.seals[key]
 		chamber, day := key[:len(key)-11], key[len(key)-10:]

@@ -12,7 +12,6 @@ import (
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/survey"
 	"sportello/shared/flow/casefile"
-	"sportello/shared/flow/correspondence"
 )
 
 // single are the events that a case can live only once.
@@ -38,34 +37,6 @@ func (a *Auditor) line(id, sk string, c store.Applied) {
 		a.Report(Once, "the story of %s tells %q twice", id, l.Event)
 	}
 	a.told[mark] = true
-}
-
-// mail holds the messages to what the provider took: one transmission for each, or two with the doubt recorded.
-func (a *Auditor) mail() {
-	taken := maps.Clone(a.Transmissions())
-	letters := map[string]int{}
-	for _, item := range rows(a.Applications, "APP#") {
-		if !strings.HasPrefix(item.SK, layout.MailPrefix) {
-			continue
-		}
-		m := parse[correspondence.Mail](item)
-		n := taken[m.MessageID]
-		delete(taken, m.MessageID)
-		if n > 2 || n == 2 && !m.Doubt {
-			a.Report(Once, "message %s was sent %d times, doubt recorded: %v", m.ID, n, m.Doubt)
-		}
-		if m.Kind != correspondence.Communication {
-			letters[m.Application+" "+m.Kind]++
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(taken)) {
-		a.Report(Once, "message %s was sent, and no row knows it", id)
-	}
-	for _, letter := range slices.Sorted(maps.Keys(letters)) {
-		if n := letters[letter]; n > 1 {
-			a.Report(Once, "%d letters for %s", n, letter)
-		}
-	}
 }
 
 // ratings counts anew.

@@ -176,8 +176,8 @@ func (m *Mail) put(chamber string, raw []byte) {
 	m.Arrived(chamber)
 }
 
-// Incoming puts somebody's message into a chamber's mailbox and returns the provider's identification of it.
-func (m *Mail) Incoming(chamber string, message inbox.Message) {
+// Incoming puts somebody's message into a chamber's mailbox and returns its Message-ID.
+func (m *Mail) Incoming(chamber string, message inbox.Message) string {
 	m.idents++
 	message.At = m.Now().Truncate(time.Second)
 	if message.Ident == "" {
@@ -187,6 +187,7 @@ func (m *Mail) Incoming(chamber string, message inbox.Message) {
 		message.MessageID = fmt.Sprintf("<%08d@posta.example.it>", m.idents)
 	}
 	m.put(chamber, m.encode(message))
+	return message.MessageID
 }
 
 // Garbage puts something that is no message into a mailbox.

@@ -83,7 +83,10 @@ func (e *errand) message(formal bool) {
 		name = "formal statement"
 	}
 	_ = e.call(name, e.id, func(i *instance) error {
-		_, err := i.cases.Message(context.Background(), e.who.Applicant, e.id, "A che punto è la mia pratica?", formal)
+		sent, err := i.cases.Message(context.Background(), e.who.Applicant, e.id, "A che punto è la mia pratica?", formal)
+		if err == nil && formal {
+			e.audit.Filed(sent.ID)
+		}
 		return err
 	})
 }
@@ -125,7 +128,10 @@ func (e *errand) reply(request string, tries int) {
 		}
 	}
 	err := e.call("reply", e.id, func(i *instance) error {
-		_, err := i.cases.Reply(context.Background(), e.who.Applicant, e.id, request, "Ecco quanto richiesto.", files)
+		sent, err := i.cases.Reply(context.Background(), e.who.Applicant, e.id, request, "Ecco quanto richiesto.", files)
+		if err == nil {
+			e.audit.Filed(sent.ID)
+		}
 		return err
 	})
 	if again(err) && tries < 8 {
@@ -161,7 +167,7 @@ func (e *errand) replyFile() (id string, err error) {
 // replyByMail answers the certified message with the request.
 func (e *errand) replyByMail(request string) {
 	mail := pec.MessageID{Application: e.id, Mail: request + "-a", Domain: mailDomain}
-	e.mail.Incoming(e.chamber, inbox.Message{
+	e.writes(inbox.Message{
 		Class: pec.ClassCertified, From: e.who.address, Subject: "Re: Richiesta di integrazione", Text: "In allegato quanto richiesto.",
 		InReplyTo: []string{mail.String()},
 	})
@@ -174,10 +180,11 @@ func (e *errand) byMail() {
 	if from == "" {
 		from = "qualcuno@posta.example.it"
 	}
-	e.mail.Incoming(e.chamber, inbox.Message{
-		Class: pec.ClassCertified, From: from, Subject: "Pratica " + e.id, Text: "Chiedo notizie.",
-	})
+	e.writes(inbox.Message{Class: pec.ClassCertified, From: from, Subject: "Pratica " + e.id, Text: "Chiedo notizie."})
 }
+
+// writes sends a message about the case: it must end in the case.
+func (e *errand) writes(m inbox.Message) { e.audit.Arrived(e.mail.Incoming(e.chamber, m), e.id) }
 
 // delivered: a certified message is in somebody's mailbox. The outcome's carries the token of the survey.
 func (w *World) delivered(_ string, m notify.Message) {
@@ -232,7 +239,7 @@ func (w *World) planMail(c catalogue.Chamber, date deadline.Date) {
 // unrelated is mail that belongs to no case, or pretends to.
 func (w *World) unrelated(c catalogue.Chamber) {
 	m := inbox.Message{Class: pec.ClassCertified, From: "fornitore@posta.example.it", Subject: "Fattura\nn. 12", Text: "Si allega fattura."}
-	switch w.life.IntN(7) {
+	switch w.life.IntN(8) {
 	case 0:
 		m.Class, m.Reason = pec.ClassUntrusted, "firma non valida"
 	case 1:
@@ -251,8 +258,16 @@ func (w *World) unrelated(c catalogue.Chamber) {
 		}
 	case 5:
 		m.From, m.Subject = "", " "
+	case 6: // a genuine receipt, of a message that somebody else sent under one of our Message-IDs
+		if ids := w.audit.Sent(); len(ids) > 0 {
+			m.Class = pec.ClassReceipt
+			m.Receipt = &pec.Receipt{
+				Kind: pec.Delivered, Sender: "qualcuno@posta.example.it", Ident: fmt.Sprintf("opec-y%d", w.life.IntN(1e6)),
+				At: w.now.Truncate(time.Second), MessageRef: pec.Bare(ids[w.life.IntN(len(ids))]),
+			}
+		}
 	}
-	w.mail.Incoming(c.ID, m)
+	w.audit.Arrived(w.mail.Incoming(c.ID, m), "")
 }
 
 // rival is something that somebody does to the same case while a step works on it: another device, the office, a second click.

@@ -34,6 +34,9 @@ func (w *World) forecast() {
 			w.mail.Rebuild(w.chambers[w.sky.IntN(len(w.chambers))].ID)
 		})
 	}
+	for day := w.sky.IntN(5); day < w.Days; day += 1 + w.sky.IntN(6) {
+		w.resign(day)
+	}
 	for day := 4 + w.sky.IntN(8); day < w.Days; day += 12 + w.sky.IntN(20) {
 		w.fog(day)
 	}
@@ -53,6 +56,15 @@ func (w *World) outage(day int, down *bool) {
 	lasts := time.Duration(1+w.sky.IntN(72)) * time.Hour
 	w.add(begin, true, func() { *down = !w.closing; w.tally["outages"]++ })
 	w.add(begin.Add(lasts), true, func() { *down = false })
+}
+
+// resign takes somebody out of their company for some days: who filled in the form may not file it any more.
+func (w *World) resign(day int) {
+	p := w.people[w.sky.IntN(len(w.people))]
+	for _, profile := range p.Profiles[1:] {
+		w.add(w.moment(day), true, func() { w.registers.Represent(p.TaxCode, profile.TaxCode, false) })
+		w.add(w.moment(day+1+w.sky.IntN(20)), true, func() { w.registers.Represent(p.TaxCode, profile.TaxCode, true) })
+	}
 }
 
 // fog is a day or two in which the sweep does not run and many messages are lost: what is presented then is registered after its day was

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,10 +159,62 @@ func (f *Function) Call(file string, changes ...Change) Answer {
 		f.T.Fatalf("%s: %v", file, err)
 	}
 	answer := f.answer(out)
+	f.described(event, answer.Status)
 	if answer.Status >= 500 && answer.Status != 503 {
 		f.T.Errorf("%s: %d %s\n%s", file, answer.Status, answer.Body, f.Log.String())
 	}
 	return answer
+}
+
+// described holds an answer's status to those that openapi.json lists for the operation. Who passes by CloudFront, or asks at an address that
+// is none, is no client.
+func (f *Function) described(event map[string]any, status int) {
+	f.T.Helper()
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(httpapi.Document(), &document); err != nil {
+		f.T.Fatal(err)
+	}
+	method, path := asked(event)
+	for pattern, item := range document.Paths {
+		if !matches(pattern, path) {
+			continue
+		}
+		// The chamber's door refers to the office's.
+		item = document.Paths[strings.Replace(pattern, "/chamber/v1", "/api/v1/office", 1)]
+		var operation struct {
+			Responses map[string]any
+		}
+		if err := json.Unmarshal(item[strings.ToLower(method)], &operation); err != nil {
+			f.T.Fatalf("%s %s: %v", method, pattern, err)
+		}
+		if _, listed := operation.Responses[strconv.Itoa(status)]; !listed && event["headers"].(map[string]any)["x-origin-verify"] != "guess" {
+			f.T.Errorf("%s %s answers %d, which openapi.json does not list", method, pattern, status)
+		}
+		return
+	}
+}
+
+func asked(event map[string]any) (method, path string) {
+	if event["version"] == "2.0" {
+		http := event["requestContext"].(map[string]any)["http"].(map[string]any)
+		return http["method"].(string), event["rawPath"].(string)
+	}
+	return event["httpMethod"].(string), event["path"].(string)
+}
+
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for n := range want {
+		if want[n] != got[n] && !strings.HasPrefix(want[n], "{") {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *Function) answer(out any) Answer {

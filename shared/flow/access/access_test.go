@@ -120,7 +120,7 @@ func TestColleague(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Errorf("%d cases, %v", len(list), err)
 	}
-	if _, _, err := w.Cases.List(ctx, w.Colleague(), "c-giulia", nil); !problem.Is(err, problem.Invalid) {
+	if _, _, err := w.Cases.List(ctx, w.Colleague(), "c-giulia", nil); !problem.Is(err, problem.NotFound) {
 		t.Errorf("another person's profile: %v", err)
 	}
 }

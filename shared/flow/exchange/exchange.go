@@ -75,7 +75,7 @@ func (d *Desk) List(ctx context.Context, who access.Applicant, profile string, a
 	if profile != "" {
 		p, err := who.Profile(profile)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, problem.Hidden()
 		}
 		owner = p.TaxCode
 	}

@@ -150,7 +150,7 @@ type Figures struct {
 // Statistics returns the public figures of a chamber; those below five are suppressed, so that nobody is recognised in them.
 func (d *Desk) Statistics(ctx context.Context, chamber string) ([]Figures, error) {
 	if _, ok := catalogue.ChamberByID(chamber); !ok {
-		return nil, problem.New(problem.Invalid, "La Camera di commercio indicata non esiste.").At("#/chamber", "Camera sconosciuta.")
+		return nil, problem.New(problem.NotFound, "La Camera di commercio indicata non esiste.").At("?chamber", "Camera sconosciuta.")
 	}
 	figures := []Figures{}
 	for _, s := range catalogue.Services(chamber) {

@@ -150,7 +150,7 @@ func TestStatistics(t *testing.T) {
 	if got := figures(t, w); got.Suppressed || got.Count != 5 || got.Average != 3 || *got.Stars != [5]int{1, 1, 1, 1, 1} {
 		t.Errorf("figures %+v", got)
 	}
-	if _, err := w.Survey.Statistics(ctx, "roma"); !problem.Is(err, problem.Invalid) {
+	if _, err := w.Survey.Statistics(ctx, "roma"); !problem.Is(err, problem.NotFound) {
 		t.Errorf("a chamber that is not there: %v", err)
 	}
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/edge/lambdafn"
+	"sportello/shared/flow/flowtest"
+)
+
+func task(t *testing.T, name string) lambdafn.Task {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v lambdafn.Task
+	if err := json.Unmarshal(raw, &v); err != nil || v.Task != name {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	return v
+}
+
+func newHandler(t *testing.T) (handler, *flowtest.World, *bytes.Buffer) {
+	t.Helper()
+	w := flowtest.New(t)
+	var metrics bytes.Buffer
+	p := &lambdafn.Process{Log: slog.New(slog.DiscardHandler), Now: w.Now, Metrics: lambdafn.NewMetrics(&metrics, w.Now, "test", "deadlines")}
+	return handler{w.Deadlines, w.Registration, p}, w, &metrics
+}
+
+// The sweep sends again what was lost, and tells the alarms what it saw.
+func TestSweep(t *testing.T) {
+	h, w, metrics := newHandler(t)
+	id := w.Presented()
+	w.Waiting() // lost
+	w.Pass(3 * time.Minute)
+	if err := h.handle(context.Background(), task(t, "sweep")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"OldestOverdueOutboxSeconds":180`, `"RegistrationAgeSeconds":180`, `"OpenProblems":0`, `"DayUnsealed":0`, `"SweepHeartbeat":1`} {
+		if !strings.Contains(metrics.String(), want) {
+			t.Errorf("no %s in %s", want, metrics.String())
+		}
+	}
+	w.Settle()
+	w.State(id, application.Registered)
+
+	w.Mail.Silent = true
+	w.Registered()
+	w.At(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)) // the afternoon of the next day: unsealed, and no receipts
+	metrics.Reset()
+	if err := h.handle(context.Background(), task(t, "sweep")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"OpenProblems":2`, `"DayUnsealed":1`, `"MailWithoutReceiptHours":26.95`} {
+		if !strings.Contains(metrics.String(), want) {
+			t.Errorf("no %s in %s", want, metrics.String())
+		}
+	}
+}
+
+// The days that are over are sealed, each once.
+func TestCloseDay(t *testing.T) {
+	h, w, _ := newHandler(t)
+	w.Registered()
+	w.At(time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC))
+	for range 2 {
+		if err := h.handle(context.Background(), task(t, "close-day")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if messages := w.RegistrationQueue.Take(); len(messages) != 1 {
+		t.Errorf("%d days to be sealed", len(messages))
+	} else if err := w.Deliver(messages[0]); err != nil {
+		t.Error(err)
+	}
+	keys, err := w.Archive.List(context.Background(), "register/milano/seals/", "", 10)
+	if err != nil || len(keys) != 1 {
+		t.Errorf("seals %v, %v", keys, err)
+	}
+}
+
+func TestUnknownTask(t *testing.T) {
+	h, _, _ := newHandler(t)
+	if err := h.handle(context.Background(), lambdafn.Task{Task: "tea"}); err == nil {
+		t.Error("done")
+	}
+}
