@@ -230,14 +230,15 @@ func (w *town) live(ctx context.Context, since time.Time) error {
 			}
 		}
 	}
-	if time.Since(since) > w.stuck && time.Since(w.moved) > w.stuck {
+	waited := time.Since(since)
+	if waited > w.stuck && time.Since(w.moved) > max(w.stuck, waited/2) { // ever more seldom, lest on a slow machine messages die of old age
 		w.moved = time.Now()
 		return w.Advance(ctx, 3*time.Minute)
 	}
 	return nil
 }
 
-// drained waits until no queue holds a message, seen or unseen; dead letters are not waited for.
+// drained waits until no queue holds a message, seen or unseen, but for dead letters.
 func (w *town) drained(ctx context.Context) (bool, error) {
 	return w.until(ctx, func() (bool, error) {
 		queues, err := w.Queues(ctx)
