@@ -52,7 +52,7 @@ func folder(t *testing.T) (archive, table string) {
 	}
 	var rows strings.Builder
 	for _, one := range [][3]string{
-		{"H#milano#2026", "HEAD", `{"number":1,"seq":1,"hash":"` + r.Hash + `","from":"` + r.Page + `"}`}, {"E#milano#2026", "0000001", string(row)},
+		{"H#milano#2026", "HEAD", `{"number":1,"seq":1,"hash":"` + r.Hash + `","from":"` + r.Page + `","last":{"book":"milano#2026","number":1}}`}, {"E#milano#2026", "0000001", string(row)},
 		{"D#" + r.Event, "D", `{"book":"milano#2026","number":1}`}, {"DAY#milano#2026#2026-11-22", "DAY", `{"ranges":[{"first":1,"last":1}]}`},
 	} {
 		text, err := json.Marshal(map[string]string{"pk": one[0], "sk": one[1], "b": one[2]})

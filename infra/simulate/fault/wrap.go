@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"fmt"
 
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/queue"
@@ -55,13 +56,20 @@ type Store struct {
 	*Injector
 	// Opening names the part of the step while a book's archive is compared with its table.
 	Opening string
+	// Down puts the store out of service for what is written.
+	Down *bool
 }
 
 var _ archive.Store = Store{}
 
 // Put implements archive.Store.
 func (s Store) Put(ctx context.Context, key string, body []byte, mediaType string) error {
-	return s.Do("archive.Put "+object(key), Write, nil, func() error { return s.Inner.Put(ctx, key, body, mediaType) })
+	return s.Do("archive.Put "+object(key), Write, nil, func() error {
+		if *s.Down {
+			return fmt.Errorf("%w: out of service", ErrInjected)
+		}
+		return s.Inner.Put(ctx, key, body, mediaType)
+	})
 }
 
 // Get implements archive.Store.

@@ -164,9 +164,13 @@ func (e *errand) replyFile() (id string, err error) {
 	return id, err
 }
 
-// replyByMail answers the certified message with the request.
+// replyByMail answers the certified message with the request; at the desk, if none came.
 func (e *errand) replyByMail(request string) {
 	mail := pec.MessageID{Application: e.id, Mail: request + "-a", Domain: mailDomain}
+	if e.mail.Transmissions[mail.String()] == 0 {
+		e.reply(request, 0)
+		return
+	}
 	e.writes(inbox.Message{
 		Class: pec.ClassCertified, From: e.who.address, Subject: "Re: Richiesta di integrazione", Text: "In allegato quanto richiesto.",
 		InReplyTo: []string{mail.String()},

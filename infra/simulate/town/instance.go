@@ -60,7 +60,7 @@ func (w *World) restart() { w.instances = nil }
 func (w *World) wire() *instance {
 	applications, registerTable := w.table("applications", w.applications), w.table("register", w.register)
 	documents := fault.Documents{Inner: w.documents, Injector: w.inject}
-	archive := fault.Store{Inner: w.archive, Injector: w.inject, Opening: "open book"}
+	archive := fault.Store{Inner: w.archive, Injector: w.inject, Opening: "open book", Down: &w.readOnly}
 	post := step.Post{
 		Registration: w.sender(w.queues.registration), Registered: w.sender(w.queues.registered),
 		Mail: w.sender(w.queues.mail), Preservation: w.sender(w.queues.preservation),

@@ -26,7 +26,7 @@ func (w *World) judge(f *fault.Frame, err error) {
 func expected(err error) bool {
 	var p *problem.Problem
 	var refused register.Violations
-	return errors.As(err, &p) || errors.As(err, &refused) || errors.Is(err, outside.ErrDown) || errors.Is(err, outside.ErrTemporary) ||
+	return errors.As(err, &p) || errors.As(err, &refused) || errors.Is(err, outside.ErrDown) || errors.Is(err, fault.ErrInjected) || errors.Is(err, outside.ErrTemporary) ||
 		errors.Is(err, keeping.ErrRefused) || errors.Is(err, outside.ErrUnreadable) ||
 		errors.Is(err, ledger.ErrUnknownNumber) || errors.Is(err, step.ErrBusy)
 }

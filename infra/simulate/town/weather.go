@@ -40,7 +40,7 @@ func (w *World) forecast() {
 	for day := 4 + w.sky.IntN(8); day < w.Days; day += 12 + w.sky.IntN(20) {
 		w.fog(day)
 	}
-	for day := 2 + w.sky.IntN(4); day < w.Days-2; day += 25 + w.sky.IntN(30) {
+	for day := 2 + w.sky.IntN(4); day < w.Days-2; day += 15 + w.sky.IntN(25) {
 		w.restore(day)
 	}
 }
@@ -88,10 +88,21 @@ func (w *World) wipe() {
 }
 
 // restore puts the register's table back to what it was some days before. Whoever does that points the functions at the restored table,
-// which starts new processes.
+// which starts new processes. Some restores come right after the archive took nothing for an hour or two.
 func (w *World) restore(day int) {
 	copied := w.moment(day)
 	back := copied.Add(time.Duration(6+w.sky.IntN(24*9)) * time.Hour)
+	if w.sky.IntN(2) == 0 {
+		opens := time.Duration(8+w.sky.IntN(8)) * time.Hour
+		down := w.Start.AddDate(0, 0, day).Truncate(24 * time.Hour).Add(opens)
+		up := down.Add(time.Duration(10+w.sky.IntN(110)) * time.Minute)
+		copied, back = down.Add(-time.Hour), up.Add(time.Duration(1+w.sky.IntN(20))*time.Minute)
+		w.add(down, true, func() { w.readOnly = !w.closing; w.tally["times the archive took nothing"]++ })
+		w.add(up, true, func() { w.readOnly = false })
+		for range 24 { // a busy day
+			w.errandAt(w.chambers[w.sky.IntN(len(w.chambers))], down.Add(time.Duration(w.sky.Int64N(int64(back.Sub(down))))))
+		}
+	}
 	var then store.Snapshot
 	var known audit.Moment
 	w.add(copied, true, func() { then, known = w.register.Snapshot(), w.audit.Moment() })

@@ -67,6 +67,7 @@ type World struct {
 	errands  map[string]*errand // by case
 	byPerson map[*person][]*errand
 	tokens   map[string]bool
+	readOnly bool // the archive takes nothing
 	foggy    bool // the sweep does not run and messages are lost
 	closing  bool // the year is over: nobody begins anything new
 

@@ -46,7 +46,7 @@ func (w *World) Run() Result {
 
 // rest is the end of the year: everything works again, nobody begins anything, and the offices finish what they have.
 func (w *World) rest() {
-	w.closing, w.foggy = true, false
+	w.closing, w.foggy, w.readOnly = true, false, false
 	w.inject.Off = true
 	w.mail.Down, w.keeper.Down, w.registers.CompaniesDown, w.registers.AddressesDown = false, false, false, false
 	w.mail.Calm, w.keeper.Calm = true, true

@@ -243,7 +243,9 @@ var tableMutations = []mutation{
 	{name: "the head goes back", where: "tabella registro, H#milano#2027/HEAD", record: "seq 3", what: "rimasta indietro: l'archivio arriva a seq 4",
 		change: func(w *world) {
 			r := w.books["milano#2027"].records
-			w.register[row("H#milano#2027", "HEAD")] = text(members{{"number", 3}, {"seq", 3}, {"hash", r[2].hash}, {"sealedThrough", "2027-01-03"}}, true)
+			w.register[row("H#milano#2027", "HEAD")] = text(members{
+				{"number", 3}, {"seq", 3}, {"hash", r[2].hash}, {"sealedThrough", "2027-01-03"}, {"last", r[2].place()},
+			}, true)
 		}},
 	{name: "the head's hash is another", where: "tabella registro, H#milano#2027/HEAD", record: "seq 4", what: "la testa non è quella",
 		change: func(w *world) { w.inRow("H#milano#2027", "HEAD", `"hash":"`, `"hash":"0`) }},
@@ -253,6 +255,10 @@ var tableMutations = []mutation{
 		change: func(w *world) { w.inRow("H#milano#2027", "HEAD", `"number":4`, `"number":5`) }},
 	{name: "the head knows another sealed day", where: "tabella registro, H#milano#2027/HEAD", what: "l'ultimo giorno chiuso",
 		change: func(w *world) { w.inRow("H#milano#2027", "HEAD", "2027-01-03", "2027-01-02") }},
+	{name: "the head leads to another record", where: "tabella registro, H#milano#2027/HEAD", record: "seq 4", what: "la testa non porta",
+		change: func(w *world) {
+			w.inRow("H#milano#2027", "HEAD", `"last":{"book":"milano#2027","number":4`, `"last":{"book":"milano#2027","number":3`)
+		}},
 	{name: "an event leads nowhere", where: "tabella registro, D#" + event("4"), what: "non porta alla sua registrazione",
 		change: func(w *world) { delete(w.register, row("D#"+event("4"), "D")) }},
 	{name: "an event leads to another record", where: "tabella registro, D#" + event("4"), what: "non porta alla sua registrazione",

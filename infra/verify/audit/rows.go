@@ -23,11 +23,12 @@ type rows struct {
 }
 
 type headRow struct {
-	Number        uint64 `json:"number"`
-	Seq           uint64 `json:"seq"`
-	Hash          string `json:"hash"`
-	SealedThrough string `json:"sealedThrough,omitempty"`
-	From          string `json:"from,omitempty"`
+	Number        uint64    `json:"number"`
+	Seq           uint64    `json:"seq"`
+	Hash          string    `json:"hash"`
+	SealedThrough string    `json:"sealedThrough,omitempty"`
+	From          string    `json:"from,omitempty"`
+	Last          *placeRow `json:"last,omitempty"`
 }
 
 type entryRow struct {

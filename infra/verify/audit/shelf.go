@@ -160,6 +160,8 @@ func (a *audit) end(s *shelf) error {
 			"manca il blocco: l'archivio finisce a seq %d e la testa della tabella arriva a seq %d", s.Seq, head.Seq)
 	case head.Hash != s.hashAt(head.Seq), head.Number != s.numbersAt(head.Seq):
 		return finding.At(where, fmt.Sprintf("seq %d", head.Seq), "la testa non è quella della registrazione a cui arriva")
+	case !s.leads(head):
+		return finding.At(where, fmt.Sprintf("seq %d", head.Seq), "la testa non porta alla registrazione a cui arriva")
 	}
 	if sk := a.unseenRow(s.Name, head); sk != "" {
 		return finding.At(rowName("E#"+s.Name, sk), "", "la tabella ha una registrazione che l'archivio non ha")
@@ -196,6 +198,14 @@ func (a *audit) beyond(s *shelf, head headRow) error {
 			"la testa della tabella è rimasta indietro: l'archivio arriva a seq %d", s.Seq)
 	}
 	return nil
+}
+
+// leads tells whether the head says where its record is.
+func (s *shelf) leads(head headRow) bool {
+	if head.Seq == 0 || head.Last == nil {
+		return head.Seq == 0 && head.Last == nil
+	}
+	return *head.Last == s.records[head.Seq-1].place()
 }
 
 func (s *shelf) hashAt(seq uint64) string {

@@ -210,6 +210,9 @@ func (w *world) tables(b *written) {
 	if first := b.firstDay(); first != "" {
 		head = append(head, pair{"from", first})
 	}
+	if len(b.records) > 0 {
+		head = append(head, pair{"last", b.records[len(b.records)-1].place()})
+	}
 	w.register[[2]string{"H#" + b.name, "HEAD"}] = text(head, true)
 }
 

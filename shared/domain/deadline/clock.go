@@ -84,7 +84,21 @@ func (c Clock) pause() int {
 }
 
 // Due is the last day of the term. While a suspension is open it is the latest it can become.
-func (c Clock) Due(cal Calendar) Date { return cal.Expiry(c.Start, c.Days+c.pause()) }
+func (c Clock) Due(cal Calendar) Date {
+	due := cal.Expiry(c.Start, c.Days+c.pause())
+	if c.Suspended.IsZero() {
+		return due
+	}
+	// Suspended on a day that only a holiday had added, the term has no day left, and yet does not end before its suspension does.
+	end := c.ReplyBy
+	if !c.Resumed.IsZero() && c.Resumed.Before(end) {
+		end = cal.Expiry(c.Resumed, 0)
+	}
+	if due.Before(end) {
+		return end
+	}
+	return due
+}
 
 // IsSuspended tells whether the term stands still at an instant.
 func (c Clock) IsSuspended(at time.Time) bool {

@@ -74,6 +74,17 @@ func TestClockRefuses(t *testing.T) {
 	}
 }
 
+// The thirtieth day is a Sunday, and the office asks on the Monday after: the term does not end before the day of the answer.
+func TestSuspendedOnAnAddedDay(t *testing.T) {
+	c, err := Start(noon("2026-10-30"), 30).Suspend(noon("2026-11-30"), 10, milano)
+	if err != nil || c.ReplyBy != d("2026-12-10") || c.Due(milano) != c.ReplyBy {
+		t.Errorf("reply by %s, due %s, %v", c.ReplyBy, c.Due(milano), err)
+	}
+	if c, err = c.Resume(noon("2026-12-02")); err != nil || c.Due(milano) != d("2026-12-02") {
+		t.Errorf("due %s, %v", c.Due(milano), err)
+	}
+}
+
 func TestClockProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		start, days := drawDate(t, "start"), rapid.IntRange(1, 180).Draw(t, "days")
@@ -92,6 +103,9 @@ func TestClockProperties(t *testing.T) {
 		// Days run plus days paused are the whole way from start to due, but for the holiday at its end.
 		if want := milano.Expiry(start, days+min(pause, limit)); resumed.Due(milano) != want {
 			t.Fatalf("due %s, want %s", resumed.Due(milano), want)
+		}
+		if stopped.Due(milano).Before(stopped.ReplyBy) {
+			t.Fatal("the term ends while it may be answered")
 		}
 		if resumed.Due(milano).Before(running.Due(milano)) || resumed.Due(milano).After(stopped.Due(milano)) {
 			t.Fatal("a suspension shortens the term, or lengthens it beyond its limit")

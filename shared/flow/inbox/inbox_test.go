@@ -468,3 +468,42 @@ func TestAge(t *testing.T) {
 		t.Errorf("an hour ago: %s, %v", age, err)
 	}
 }
+
+// stuck is a table that cannot read one case for the moment.
+type stuck struct {
+	table.Table
+	key table.Key
+	bad bool
+}
+
+func (s *stuck) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if s.bad && slices.Contains(keys, s.key) {
+		return nil, errDown
+	}
+	return s.Table.Get(ctx, keys...)
+}
+
+// A table that fails for a moment does not make a case's message anybody's: it is read again.
+func TestMatchFails(t *testing.T) {
+	w := flowtest.New(t)
+	id, _ := w.Asked(10)
+	w.Pass(time.Hour)
+	w.Mail.Arrive(flowtest.Chamber, letterFrom(flowtest.Address, "Pratica "+id, w))
+	c := w.Inbox.Config
+	s := &stuck{w.Applications, layout.Meta(id), true}
+	c.Table = s
+	desk, err := inbox.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := desk.Read(ctx, w.TheChamber()); err == nil {
+		t.Error("read, and the case was not")
+	}
+	s.bad = false
+	w.Pass(inbox.Lease)
+	w.Settle()
+	w.State(id, application.InProgress)
+	if got := w.Kinds(); len(got) != 0 {
+		t.Errorf("problems %v", got)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/pec"
+	"sportello/shared/domain/problem"
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
@@ -70,6 +71,9 @@ func (a arrival) match(ctx context.Context) (casefile.Case, bool, error) {
 	candidates = append(candidates, named(a.Subject)...)
 	for _, id := range candidates {
 		c, err := casefile.Load(ctx, a.Table, id)
+		if err != nil && !problem.Is(err, problem.NotFound) {
+			return c, false, err // a table that fails for a moment must not make the message anybody's
+		}
 		if err == nil && c.Chamber == a.chamber.ID && c.State != application.Draft {
 			return c, true, nil
 		}

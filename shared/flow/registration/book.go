@@ -68,6 +68,27 @@ func (d *Desk) compared(book string) bool {
 	return d.rolled[book]
 }
 
+// kept makes sure that the archive has the book up to its head before anything is built on it. A block whose put failed, and whose
+// messages were given up, would be a gap that later blocks stand behind, and a restored table could not be brought past it.
+func (d *Desk) kept(ctx context.Context, book string, state ledger.State) error {
+	if d.archivedThrough(book, 0) == state.Seq {
+		return nil
+	}
+	last, ok, err := d.ledger.Last(ctx, state)
+	if err != nil || !ok {
+		return err
+	}
+	return d.archive(ctx, last)
+}
+
+// archivedThrough notes that this process archived a book through seq, and returns how far it has.
+func (d *Desk) archivedThrough(book string, seq uint64) uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.archived[book] = max(d.archived[book], seq)
+	return d.archived[book]
+}
+
 // open rebuilds a book that the table lost and the archive has, or creates the book of a new year. A year that is neither this one nor the
 // last cannot begin now.
 func (d *Desk) open(ctx context.Context, book string, create bool) error {

@@ -182,6 +182,9 @@ func (d *Desk) seal(ctx context.Context, chamber catalogue.Chamber, day string) 
 	if page.Sealed {
 		return []byte(page.Seal), nil
 	}
+	if err := d.kept(ctx, book, state); err != nil {
+		return nil, err
+	}
 	seal := register.Seal{
 		Chamber: chamber.ID, Book: correspondence.Book(chamber), Day: day, SealedAt: register.Instant(d.Now()),
 		Head: register.Head{Seq: state.Seq, Hash: state.Hash},

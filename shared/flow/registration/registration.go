@@ -44,6 +44,8 @@ type Desk struct {
 
 	mu     sync.Mutex
 	rolled map[string]bool // books whose archive this process has compared with the table
+	// archived is how far this process knows each book to be in the archive, by seq.
+	archived map[string]uint64
 }
 
 // New checks the configuration.
@@ -52,7 +54,7 @@ func New(c Config) (*Desk, error) {
 		c.MailDomain == "" || c.Portal == nil || c.Report == nil {
 		return nil, errors.New("registration: incomplete configuration")
 	}
-	return &Desk{Config: c, ledger: ledger.New(c.Register), rolled: map[string]bool{}}, nil
+	return &Desk{Config: c, ledger: ledger.New(c.Register), rolled: map[string]bool{}, archived: map[string]uint64{}}, nil
 }
 
 // Handle works a batch of the registration queue and returns the ids of the messages to be delivered again. Within a chamber order is
@@ -302,6 +304,9 @@ func (d *Desk) attempt(ctx context.Context, works []work, book, sealed string) (
 	if len(records) == 0 {
 		return entered, nil
 	}
+	if err := d.kept(ctx, book, state); err != nil {
+		return nil, err
+	}
 	fresh, err := d.ledger.Append(ctx, state, records)
 	if errors.Is(err, ledger.ErrSealed) {
 		return nil, table.ErrConflict // the day was sealed under our feet: decide again
@@ -383,7 +388,11 @@ func (d *Desk) archive(ctx context.Context, e ledger.Entry) error {
 	if err != nil {
 		return err
 	}
-	return d.Archive.Put(ctx, e.ArchiveKey(), data, "application/jsonl")
+	if err := d.Archive.Put(ctx, e.ArchiveKey(), data, "application/jsonl"); err != nil {
+		return err
+	}
+	d.archivedThrough(e.Book, block[len(block)-1].Seq)
+	return nil
 }
 
 // annul appends an annulment to the number it is about, in the book of that number's year (DPR 445/2000 art. 54).
@@ -403,6 +412,9 @@ func (d *Desk) annul(ctx context.Context, w work) error {
 		record, err := d.annulment(w, state.SealedThrough)
 		if err != nil {
 			return d.poison(ctx, w, err)
+		}
+		if err := d.kept(ctx, book, state); err != nil {
+			return err
 		}
 		entries, err := d.ledger.Append(ctx, state, []ledger.Record{record})
 		if errors.Is(err, ledger.ErrUnknownNumber) {

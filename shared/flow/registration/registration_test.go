@@ -3,8 +3,10 @@ package registration_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
+	"sportello/shared/platform/archive"
 	"sportello/shared/platform/queue"
 	"sportello/shared/platform/table"
 )
@@ -446,6 +449,71 @@ func TestRestore(t *testing.T) {
 		}
 	}
 	w.Check()
+}
+
+// readOnly is an archive that takes nothing for now.
+type readOnly struct{ archive.Store }
+
+func (readOnly) Put(context.Context, string, []byte, string) error {
+	return errors.New("out of service")
+}
+
+// An archive that takes nothing while a message is given up leaves no gap behind the numbers that follow, of whatever kind they are.
+func TestArchiveGap(t *testing.T) {
+	annul := func(w *flowtest.World) {
+		w.Must(func() error {
+			_, err := w.Office.Annul(ctx, w.Officer(), 2026, 1, "Registrato due volte", "Determinazione n. 7")
+			return err
+		})
+	}
+	present := func(w *flowtest.World) { w.Presented() }
+	for _, c := range []struct {
+		name          string
+		lost, follows func(w *flowtest.World)
+	}{
+		{"number, number", present, present}, {"annulment, number", annul, present}, {"number, annulment", present, annul},
+		{"number, day", present, func(w *flowtest.World) {
+			w.At(time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC))
+			w.CloseDays()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := flowtest.New(t)
+			w.Registered()
+			w.Registration.Archive = readOnly{w.Archive}
+			c.lost(w)
+			failed := 0
+			for _, m := range w.Waiting() { // and nobody delivers it again
+				if w.Deliver(m) != nil {
+					failed++
+				}
+			}
+			if failed != 1 {
+				t.Errorf("%d messages failed", failed)
+			}
+			w.Restart()
+			c.follows(w)
+			for _, m := range w.Waiting() {
+				if err := w.Deliver(m); err != nil {
+					t.Error(err)
+				}
+			}
+			seq := 0
+			blocks, _ := w.Archive.List(ctx, layout.BlockPrefix(book), "", 100)
+			for _, key := range blocks {
+				block, _ := w.Archive.Get(ctx, key)
+				if key != layout.Block(book, uint64(seq)+1) {
+					t.Errorf("after seq %d: %s", seq, key)
+				}
+				seq += strings.Count(string(block), "\n")
+			}
+			if entered := len(w.Entries(book)); seq != entered {
+				t.Errorf("%d records archived of %d", seq, entered)
+			}
+			w.Rest()
+			w.Check()
+		})
+	}
 }
 
 // A lost table is not begun again at one: the archive knows better.

@@ -84,7 +84,8 @@ func (l *Ledger) Restore(ctx context.Context, book string, block []Entry) error 
 	case first.Book != book || first.Seq != state.Seq+1 || first.Prev != state.Hash:
 		return fmt.Errorf("restoring block %d of %s: %w: does not follow %d", first.Seq, book, ErrBroken, state.Seq)
 	}
-	next := head{Number: state.Number, Seq: last.Seq, Hash: last.Hash, SealedThrough: state.SealedThrough, From: state.From}
+	next := state.Head
+	next.Seq, next.Hash, next.Last = last.Seq, last.Hash, last.place()
 	for _, e := range block {
 		next.From = earlier(next.From, e.Page)
 		if e.Annex == 0 {
@@ -101,7 +102,7 @@ func (l *Ledger) Restore(ctx context.Context, book string, block []Entry) error 
 // same checks that the book holds the block as archived.
 func (l *Ledger) same(ctx context.Context, block []Entry) error {
 	for _, e := range block {
-		kept, _, err := table.Load[Entry](ctx, l.table, place{e.Book, e.Number, e.Annex}.key(), schema)
+		kept, _, err := table.Load[Entry](ctx, l.table, e.place().key(), schema)
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func (l *Ledger) Resealed(ctx context.Context, book, page string, seal []byte) e
 }
 
 // Key returns where an entry's row is, for whoever lists what belongs to a case.
-func (e Entry) Key() table.Key { return place{e.Book, e.Number, e.Annex}.key() }
+func (e Entry) Key() table.Key { return e.place().key() }
 
 // ArchiveKey is where the entry's block is archived.
 func (e Entry) ArchiveKey() string { return layout.Block(e.Book, e.First) }

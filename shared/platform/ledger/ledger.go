@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"sportello/shared/domain/layout"
 	"sportello/shared/platform/table"
@@ -68,22 +67,14 @@ type Entry struct {
 	Count int    `json:"count"`
 }
 
-// head is the row that is swapped.
-type head struct {
-	Number        uint64    `json:"number"`
-	Seq           uint64    `json:"seq"`
-	Hash          string    `json:"hash"`
-	SealedThrough string    `json:"sealedThrough,omitempty"`
-	From          string    `json:"from,omitempty"` // the first page that anything was entered on
-	Updated       time.Time `json:"-"`
-}
-
-// Head tells how far a book has come.
+// Head tells how far a book has come. It is the row that is swapped.
 type Head struct {
-	Number, Seq   uint64
-	Hash          string
-	SealedThrough string
-	From          string // the first page that anything was entered on; empty while nothing was
+	Number        uint64 `json:"number"`
+	Seq           uint64 `json:"seq"`
+	Hash          string `json:"hash"`
+	SealedThrough string `json:"sealedThrough,omitempty"`
+	From          string `json:"from,omitempty"` // the first page that anything was entered on; empty while nothing was
+	Last          *place `json:"last,omitempty"` // where the record at the head is; nil while there is none
 }
 
 // place is the deduplication row: where an event's entry is.
@@ -118,11 +109,9 @@ func (l *Ledger) Load(ctx context.Context, book string, events ...string) (State
 	if !items[0].Exists() {
 		return state, fmt.Errorf("loading book %s: %w", book, ErrNoBook)
 	}
-	h, err := table.Decode[head](items[0], schema)
-	if err != nil {
+	if state.Head, err = table.Decode[Head](items[0], schema); err != nil {
 		return State{}, err
 	}
-	state.Head = Head{h.Number, h.Seq, h.Hash, h.SealedThrough, h.From}
 	for n, event := range events {
 		if !items[n+1].Exists() {
 			continue
@@ -156,6 +145,8 @@ func (l *Ledger) at(ctx context.Context, dedup table.Item) (Entry, error) {
 	return entry, err
 }
 
+func (e Entry) place() *place { return &place{Book: e.Book, Number: e.Number, Annex: e.Annex} }
+
 func (p place) key() table.Key {
 	if p.Annex > 0 {
 		return layout.LedgerAnnex(p.Book, p.Number, p.Annex)
@@ -165,7 +156,7 @@ func (p place) key() table.Key {
 
 // Create opens a new book at number zero. It returns table.ErrConflict if the book exists.
 func (l *Ledger) Create(ctx context.Context, book string) error {
-	item, err := table.Item{Key: layout.LedgerHead(book)}.With(schema, head{Hash: Genesis})
+	item, err := table.Item{Key: layout.LedgerHead(book)}.With(schema, Head{Hash: Genesis})
 	if err != nil {
 		return err
 	}
@@ -196,15 +187,15 @@ func (l *Ledger) Append(ctx context.Context, state State, records []Record) ([]E
 }
 
 // number computes the entries and the head that follows them.
-func (l *Ledger) number(ctx context.Context, state State, records []Record) ([]Entry, head, error) {
-	next := head{Number: state.Number, Seq: state.Seq, Hash: state.Hash, SealedThrough: state.SealedThrough, From: state.From}
+func (l *Ledger) number(ctx context.Context, state State, records []Record) ([]Entry, Head, error) {
+	next := state.Head
 	var entries []Entry
 	for _, r := range records {
 		if r.Page <= state.SealedThrough {
-			return nil, head{}, fmt.Errorf("entering on %s: %w through %s", r.Page, ErrSealed, state.SealedThrough)
+			return nil, Head{}, fmt.Errorf("entering on %s: %w through %s", r.Page, ErrSealed, state.SealedThrough)
 		}
 		if _, known := state.Known[r.Event]; known {
-			return nil, head{}, fmt.Errorf("entering a known event: %w", table.ErrInvalid)
+			return nil, Head{}, fmt.Errorf("entering a known event: %w", table.ErrInvalid)
 		}
 		next.Seq++
 		next.From = earlier(next.From, r.Page)
@@ -216,10 +207,10 @@ func (l *Ledger) number(ctx context.Context, state State, records []Record) ([]E
 			next.Number++
 			e.Number = next.Number
 		} else if err := l.annex(ctx, state.book, r.About, &e); err != nil {
-			return nil, head{}, err
+			return nil, Head{}, err
 		}
 		e.Hash = Hash(e)
-		next.Hash = e.Hash
+		next.Hash, next.Last = e.Hash, e.place()
 		entries = append(entries, e)
 	}
 	return entries, next, nil
@@ -248,14 +239,14 @@ func (l *Ledger) annex(ctx context.Context, book string, number uint64, e *Entry
 }
 
 // changes is the block as one commit: head, entries, deduplication rows, pages.
-func (l *Ledger) changes(ctx context.Context, state State, entries []Entry, next head) ([]table.Change, error) {
+func (l *Ledger) changes(ctx context.Context, state State, entries []Entry, next Head) ([]table.Change, error) {
 	h, err := state.head.With(schema, next)
 	if err != nil {
 		return nil, err
 	}
 	changes := []table.Change{table.Put(h)}
 	for _, e := range entries {
-		where := place{Book: e.Book, Number: e.Number, Annex: e.Annex}
+		where := *e.place()
 		entry, err := table.Item{Key: where.key()}.With(schema, e)
 		if err != nil {
 			return nil, err
@@ -302,6 +293,18 @@ func (l *Ledger) Block(ctx context.Context, e Entry) ([]Entry, error) {
 		return nil, fmt.Errorf("rebuilding block %d: %w: %d of %d", e.First, ErrBroken, len(block), e.Count)
 	}
 	return block, nil
+}
+
+// Last returns the record at the head; ok is false for a book without records.
+func (l *Ledger) Last(ctx context.Context, state State) (entry Entry, ok bool, err error) {
+	if state.Last == nil {
+		return Entry{}, false, nil
+	}
+	entry, _, err = table.Load[Entry](ctx, l.table, state.Last.key(), schema)
+	if errors.Is(err, table.ErrNotFound) || err == nil && entry.Seq != state.Seq {
+		return Entry{}, false, fmt.Errorf("looking for seq %d of %s: %w: no record", state.Seq, state.book, ErrBroken)
+	}
+	return entry, err == nil, err
 }
 
 // Entries returns numbered entries and their annexes between two numbers, inclusive, at most limit rows.

@@ -130,9 +130,9 @@ func (l *Ledger) Seal(ctx context.Context, state State, name string, seal []byte
 	if name <= state.SealedThrough {
 		return nil, fmt.Errorf("sealing %s after %s: %w", name, state.SealedThrough, ErrSealed)
 	}
-	h, err := state.head.With(schema, head{
-		Number: state.Number, Seq: state.Seq, Hash: state.Hash, SealedThrough: name, From: state.From,
-	})
+	next := state.Head
+	next.SealedThrough = name
+	h, err := state.head.With(schema, next)
 	if err != nil {
 		return nil, err
 	}

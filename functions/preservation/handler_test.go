@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/flow/flowtest"
+	"sportello/shared/flow/receipt"
+	"sportello/shared/platform/queue"
+	"sportello/shared/platform/queue/sqs"
+)
+
+// event is the event of a file, about an outbox row.
+func event(t *testing.T, file string, m queue.Message) events.SQSEvent {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("{pk}", m.PK, "{sk}", m.SK, "RCP", m.Kind).Replace(string(raw))
+	var e events.SQSEvent
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// The receipt is a PDF, printed as the same bytes whenever it is asked for; the package of a closed case goes the same way.
+func TestWork(t *testing.T) {
+	w := flowtest.New(t)
+	c := w.Receipts.Config
+	c.Print = print
+	desk, err := receipt.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Receipts = desk
+	handle := sqs.Handler(slog.New(slog.DiscardHandler), handler{desk, w.Keeping}.work)
+	id := w.Draft()
+	w.Attach(id, "prova.pdf")
+	w.Present(id)
+	owed := w.PreservationQueue.Take()[0]
+	for range 2 {
+		out, err := handle(context.Background(), event(t, "receipt.json", owed))
+		if err != nil || len(out.BatchItemFailures) != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	made := false
+	for _, d := range w.DocumentsOf(id) {
+		if d.Kind != application.ReceiptDocument {
+			continue
+		}
+		made = true
+		body, err := w.Documents.Get(context.Background(), d.Key)
+		if err != nil || !bytes.HasPrefix(body, []byte("%PDF-")) {
+			t.Errorf("the receipt is %q, %v", body[:min(len(body), 20)], err)
+		}
+	}
+	if keys, _ := w.Documents.List(context.Background(), "documents/", "", 10); !made || len(keys) != 2 {
+		t.Errorf("made %v, objects %v", made, keys)
+	}
+
+	closed := w.Closed()
+	for _, m := range w.PreservationQueue.Take() {
+		if out, err := handle(context.Background(), event(t, "receipt.json", m)); err != nil || len(out.BatchItemFailures) != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	w.State(closed, application.Preserved)
+	// A kind that is none is acknowledged: no retry makes it one.
+	owed.Kind = "XXX"
+	if out, err := handle(context.Background(), event(t, "receipt.json", owed)); err != nil || len(out.BatchItemFailures) != 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if err := (handler{desk, w.Keeping}).work(context.Background(), owed.Envelope); !errors.Is(err, queue.ErrPermanent) {
+		t.Errorf("unknown kind: %v", err)
+	}
+}
