@@ -86,7 +86,7 @@ type audit struct {
 	days     map[string]map[string]*day
 	received map[string]received // by digest
 
-	carried       map[string][][]byte // messages that delivery receipts carried back, by Message-ID
+	carried       map[string][][]byte // messages that delivery receipts carried back, by case and message
 	confirmations map[string]bool     // sent mail that a package or a receipt confirms, by key
 	digestOf      map[string]string   // packages, by application
 }

@@ -82,9 +82,15 @@ func (a *audit) certified(raw []byte) string {
 		if a.carried == nil {
 			a.carried = map[string][][]byte{}
 		}
-		a.carried[c.Reference] = append(a.carried[c.Reference], c.Original)
+		a.carried[local(c.Reference)] = append(a.carried[local(c.Reference)], c.Original)
 	}
 	return ""
+}
+
+// local is a Message-ID without its domain: it names the case and the message, so that one changed in its domain still meets its receipts.
+func local(id string) string {
+	name, _, _ := strings.Cut(id, "@")
+	return name
 }
 
 var messageID = regexp.MustCompile(`^([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_.-]+)@[a-z0-9-]+(\.[a-z0-9-]+)*$`)
@@ -112,7 +118,7 @@ func (a *audit) mailOut() error {
 		if found == nil || found[1] != m.owner || found[2] != m.name {
 			return finding.New("", "il Message-ID non è quello della pratica e del messaggio nel suo nome")
 		}
-		for _, original := range a.carried[id] {
+		for _, original := range a.carried[local(id)] {
 			if !letter.Confirms(original, raw) {
 				return finding.New("", "il messaggio archiviato non è quello che la ricevuta di consegna riporta")
 			}

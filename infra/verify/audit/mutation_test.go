@@ -391,6 +391,10 @@ var archiveMutations = []mutation{
 		change: func(w *world) { w.replace("mail/out/"+caseC+"/"+event("7")+"-a.eml", "ha un numero", "ha due numeri") }},
 	{name: "a sent message's header is changed: the delivery receipt tells", where: "mail/out/" + caseC, what: "non è quello che la ricevuta di consegna riporta",
 		change: func(w *world) { w.replace("mail/out/"+caseC+"/"+event("7")+"-a.eml", "To: giulia", "To: giulio") }},
+	{name: "a sent message's id is changed: the delivery receipt tells", where: "mail/out/" + caseC, what: "non è quello che la ricevuta di consegna riporta",
+		change: func(w *world) {
+			w.replace("mail/out/"+caseC+"/"+event("7")+"-a.eml", "@sportello.example.it", "@sportelli.example.it")
+		}},
 	{name: "a receipt in a package that a stranger signed", where: "mail/in/" + box, what: "non è tra quelli di cui ci si fida",
 		config: func(c *audit.Config) { c.Mail = roots(theTrust().stranger) }, change: func(*world) {}},
 	{name: "an object was written again", where: block1, what: "è stato riscritto", change: func(w *world) { w.versions[block1] = 2 }},
