@@ -142,8 +142,6 @@ func (w *world) letterBox(raw string) string {
 	return key
 }
 
-var deliveredA string // the delivery receipt of mailA
-
 // mails archives what was sent and what came back.
 func (w *world) mails() {
 	headers := func(kind, reference string) string {
@@ -156,7 +154,7 @@ func (w *world) mails() {
 		receipt := certified(theTrust().mail, headers("avvenuta-consegna", id), "avvenuta-consegna", id, sent.raw)
 		w.letterBox(receipt)
 		if sent.application == caseA {
-			deliveredA = receipt
+			w.deliveredA = receipt
 		}
 	}
 }
@@ -169,7 +167,7 @@ func (w *world) documentsA() []packed {
 		{"att-1", "prova.pdf", attachmentA, "Allegato", "E", stamp("0000001", "2026-12-28")},
 		{"ric-1", "ricevuta.pdf", "%PDF-1.7 ricevuta", "Ricevuta di presentazione", "I", ""},
 		{event("1") + "-a", "acknowledgement.eml", mailA, kindMail, "U", stamp("0000001", "2026-12-28")},
-		{event("1") + "-a-1", "avvenuta-consegna.eml", deliveredA, kindReceipt, "E", ""},
+		{event("1") + "-a-1", "avvenuta-consegna.eml", w.deliveredA, kindReceipt, "E", ""},
 		{event("5"), "esito.pdf", decisionA, "Provvedimento o comunicazione di esito", "U", stamp("0000005", "2026-12-29")},
 		{"story", "cronologia.json", "[]", "Cronologia della pratica", "I", ""},
 	}

@@ -366,15 +366,15 @@ var archiveMutations = []mutation{
 			w.pack(documents)
 		}},
 	{name: "a received message is changed", where: "mail/in/" + box + "/", what: "non ha l'impronta che è il suo nome",
-		change: func(w *world) { w.replace(mailIn(deliveredA), "Ricevuta", "Ricevute") }},
+		change: func(w *world) { w.replace(mailIn(w.deliveredA), "Ricevuta", "Ricevute") }},
 	{name: "a received message is renamed", where: "mail/in/" + box + "/" + digest("x"), what: "non ha l'impronta che è il suo nome",
-		change: func(w *world) { w.move(mailIn(deliveredA), "mail/in/"+box+"/"+digest("x")+".eml") }},
+		change: func(w *world) { w.move(mailIn(w.deliveredA), "mail/in/"+box+"/"+digest("x")+".eml") }},
 	{name: "a receipt lies in another mailbox", where: "mail/in/protocollo@bergamo.pec.example.it/", what: "non è indirizzata alla casella",
 		change: func(w *world) {
-			w.move(mailIn(deliveredA), "mail/in/protocollo@bergamo.pec.example.it/"+digest(deliveredA)+".eml")
+			w.move(mailIn(w.deliveredA), "mail/in/protocollo@bergamo.pec.example.it/"+digest(w.deliveredA)+".eml")
 		}},
 	{name: "a receipt that a package holds is gone", where: packageA, record: "documenti/0005-avvenuta-consegna.eml", what: "non è tra i messaggi ricevuti",
-		change: func(w *world) { delete(w.objects, mailIn(deliveredA)) }},
+		change: func(w *world) { delete(w.objects, mailIn(w.deliveredA)) }},
 	{name: "a registered message is gone", where: block1, record: "riga 3 (seq 3", what: "non è tra quelli ricevuti e archiviati",
 		change: func(w *world) { delete(w.objects, w.incoming()) }},
 	{name: "a sent message is renamed", where: "mail/out/" + caseB + "/", what: "il Message-ID non è quello",

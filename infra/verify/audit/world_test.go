@@ -24,6 +24,8 @@ type world struct {
 
 	books map[string]*written
 	days  map[string]*sealedDay // by chamber/day
+
+	deliveredA string // the delivery receipt of mailA
 }
 
 // written is a book while it is written.
@@ -357,7 +359,7 @@ func look(t testing.TB, c audit.Config) audit.Report {
 func (w *world) clone() *world {
 	c := &world{
 		objects: map[string][]byte{}, versions: maps.Clone(w.versions), deleted: maps.Clone(w.deleted), register: maps.Clone(w.register),
-		applications: maps.Clone(w.applications), books: map[string]*written{}, days: map[string]*sealedDay{},
+		applications: maps.Clone(w.applications), books: map[string]*written{}, days: map[string]*sealedDay{}, deliveredA: w.deliveredA,
 	}
 	for key, body := range w.objects {
 		c.objects[key] = slices.Clone(body)
