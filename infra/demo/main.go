@@ -55,6 +55,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	report := d.check(ctx)
+	report.proveVerifier(ctx, d)
 	report.Seconds = time.Since(began).Round(time.Second).Seconds()
 	if err := report.write(*out); err != nil {
 		return err

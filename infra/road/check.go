@@ -88,11 +88,20 @@ func OnTime(v View, told time.Time) error {
 
 // Verify has the offline verifier read register, chain and archive, and returns what it says.
 func Verify(ctx context.Context, program string, c *Cloud) (string, error) {
+	return verify(ctx, program, "--data", c.Data, "--control", c.Control)
+}
+
+// VerifyFolder has the verifier look at the data of a cloud that is off.
+func VerifyFolder(ctx context.Context, program, data string) (string, error) {
+	return verify(ctx, program, "--data", data)
+}
+
+func verify(ctx context.Context, program string, args ...string) (string, error) {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return "", err
 	}
-	output, err := exec.CommandContext(ctx, program, "--data", c.Data, "--control", c.Control).CombinedOutput()
+	output, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
 	if err != nil {
 		return string(output), fmt.Errorf("%w: %s", err, output)
 	}
