@@ -15,6 +15,9 @@ TALLY := $(BIN)/tally
 SITE  := infra/site
 SITE_CD    := cd $(SITE)
 SITE_TOOLS := $(SITE)/node_modules/.package-lock.json
+# Other people's readers of XML, signed mail and PDF. Tests with the tag readers ask them; plain `go test` needs none.
+READERS    := infra/readers/node_modules/.package-lock.json
+export READERS_SUM := $(shell cat infra/readers/*.mjs infra/readers/package-lock.json | cksum)
 TALLY_DIR  := .local/tally
 
 # Packages whose tests speak to an emulator.
@@ -115,20 +118,20 @@ CHECKS := all,-ST1000,-ST1003,-ST1005,-ST1020,-ST1021,-ST1022
 lint: $(BIN)/staticcheck
 	@unformatted=$$(gofmt -l $$(find functions shared infra -name '*.go' -not -path '*/node_modules/*')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
-	@$(GO) vet -tags "emulator road" ./...
-	@$(GO) vet -C infra/local ./...
-	@$(BIN)/staticcheck -checks "$(CHECKS)" -tags "emulator road" ./...
-	@cd infra/local && $(CURDIR)/$(BIN)/staticcheck -checks "$(CHECKS)" ./...
+	@$(GO) vet -tags "emulator road readers" ./...
+	@$(GO) vet -C infra/local -tags readers ./...
+	@$(BIN)/staticcheck -checks "$(CHECKS)" -tags "emulator road readers" ./...
+	@cd infra/local && $(CURDIR)/$(BIN)/staticcheck -checks "$(CHECKS)" -tags readers ./...
 
 .PHONY: $(STAGES)
 test-lint: $(TALLY)
 	@$(TALLY) run lint $(MAKE) --no-print-directory -s lint
 
-test-unit: $(TALLY)
-	@$(TALLY) run unit $(GO) test -json ./...
+test-unit: $(TALLY) $(READERS)
+	@$(TALLY) run unit $(GO) test -tags readers -json ./...
 
-test-local: built $(TALLY)
-	@$(TALLY) run local $(GO) test -C infra/local -json ./...
+test-local: built $(TALLY) $(READERS)
+	@$(TALLY) run local $(GO) test -C infra/local -tags readers -json ./...
 
 # The suites that ran in memory, on the emulators. Here a missing emulator fails instead of being skipped.
 test-platform: built $(TALLY)
@@ -173,8 +176,8 @@ $(TALLY): $(wildcard infra/tally/*.go)
 $(BIN)/staticcheck: infra/local/tools/go.sum
 	@$(GO) build -C infra/local/tools -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck && touch $@
 
-$(SITE_TOOLS): $(SITE)/package-lock.json
-	@cd $(SITE) && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $(CURDIR)/$@
+$(SITE_TOOLS) $(READERS): %/node_modules/.package-lock.json: %/package-lock.json
+	@cd $* && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $(CURDIR)/$@
 
 .PHONY: clean
 clean: ## forget what was built; data of the local cloud stay in .local

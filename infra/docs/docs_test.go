@@ -37,6 +37,7 @@ func TestDependencies(t *testing.T) {
 		"Go: tools (infra/local/tools/go.mod)":          goTools(t, "infra/local/tools"),
 		"npm: the site (infra/site/package.json)":       npmDirect(t, "infra/site"),
 		"npm: emulators (infra/local/npm/package.json)": npmDirect(t, "infra/local/npm"),
+		"npm: readers (infra/readers/package.json)":     npmDirect(t, "infra/readers"),
 	} {
 		lines, ok := said[heading]
 		if !ok {
@@ -174,7 +175,7 @@ func npmDirect(t *testing.T, folder string) []string {
 
 // TestLocks: lock files name packages and digests. An address would tie the build to the registry of whoever wrote it.
 func TestLocks(t *testing.T) {
-	for _, folder := range []string{"infra/site", "infra/local/npm"} {
+	for _, folder := range []string{"infra/site", "infra/local/npm", "infra/readers"} {
 		lock := read(t, filepath.Join(folder, "package-lock.json"))
 		if strings.Contains(lock, `"resolved": "http`) {
 			t.Errorf("%s: the lock file names a registry", folder)

@@ -17,7 +17,6 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -824,55 +823,5 @@ func TestIMAPNeedsTLSAndPassword(t *testing.T) {
 	}
 	if _, err := imapclient.DialStartTLS(w.imap, &imapclient.Options{TLSConfig: &tls.Config{ServerName: "localhost"}}); err == nil {
 		t.Error("the server's certificate was trusted without ca.pem")
-	}
-}
-
-func TestReceiptsVerifyWithOpenSSL(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed: receipts are verified by smallstep/pkcs7 only")
-	}
-	w := start(t)
-	to := "officine.rinaldi@pec.example.it"
-	if err := w.send(milano, []string{to}, letter(milano, to)); err != nil {
-		t.Fatal(err)
-	}
-	for i, r := range append(w.inbox(milano, 2), w.inbox(to, 1)...) {
-		file := filepath.Join(t.TempDir(), "receipt.eml")
-		if err := os.WriteFile(file, r.raw, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.Command(openssl, "smime", "-verify", "-in", file, "-CAfile", filepath.Join(w.data, "pec-ca.pem"), "-out", os.DevNull).CombinedOutput()
-		if err != nil {
-			t.Errorf("message %d: %v\n%s", i, err, out)
-		}
-	}
-}
-
-func TestDaticertIsValid(t *testing.T) {
-	xmllint, err := exec.LookPath("xmllint")
-	if err != nil {
-		t.Skip("xmllint is not installed: daticert.xml is not validated against its DTD")
-	}
-	dtd, err := filepath.Abs("testdata/postacert.dtd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := start(t)
-	to := []string{"officine.rinaldi@pec.example.it", "mancata.consegna@a.pec.example.it", "ritardo@b.pec.example.it", "sofia.conti@example.it"}
-	if err := w.send(milano, to, letter(milano, to...)); err != nil {
-		t.Fatal(err)
-	}
-	list := append(w.inbox(milano, 5), w.inbox(to[0], 1)...)
-	for _, kind := range []string{"non-accettazione", "presa-in-carico", "rilevazione-virus"} {
-		w.control("POST", "/control/pec/"+w.provider.Messages("")[0].ID+"/receipts", map[string]string{"kind": kind}, nil, http.StatusCreated)
-	}
-	list = append(list, w.inbox(milano, 8)[5:]...)
-	for _, r := range list {
-		cmd := exec.Command(xmllint, "--noout", "--dtdvalid", dtd, "-")
-		cmd.Stdin = bytes.NewReader(r.parts["daticert.xml"])
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s\n%s", r.subject, err, out, r.parts["daticert.xml"])
-		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -134,38 +133,6 @@ func TestPackageGolden(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-// The index obeys UNI's schema, which may not be copied into this repository: it lies beside it where it is at hand.
-func TestIndexObeysTheSchema(t *testing.T) {
-	schema, err := filepath.Abs("../../../../shared/standards/conservazione/Unisincro_PIndex.xsd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(schema); err != nil {
-		t.Skip("the schema of UNI 11386:2020 is not at hand")
-	}
-	xmllint, err := exec.LookPath("xmllint")
-	if err != nil {
-		t.Skip("xmllint is not installed (package libxml2-utils)")
-	}
-	company := complaint()
-	company.Applicant = Subject{Company: true, Name: "Rossi & figli <S.r.l.>", TaxCode: "09900000010"}
-	company.Signer = &Subject{Given: "Mario", Family: "Rossi", TaxCode: "RSSMRA80A01H501U"}
-	company.Responsible = nil
-	noCode := complaint()
-	noCode.Applicant = Subject{Name: "Jean Dupont"}
-	noCode.Signer = &Subject{Name: "Jean Dupont"}
-	noCode.Documents = noCode.Documents[:1]
-	noCode.Documents[0].Name = "senza estensione"
-	for n, c := range []Case{complaint(), company, noCode} {
-		files, _ := pack(t, c)
-		command := exec.Command(xmllint, "--noout", "--nonet", "--schema", schema, "-")
-		command.Stdin = bytes.NewReader(files["PIndex.xml"])
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Errorf("case %d: %v\n%s", n, err, out)
-		}
 	}
 }
 
