@@ -18,13 +18,16 @@ type Clients struct {
 	SQS      *sqs.Client
 }
 
-// NewClients makes clients for the emulators of c.
-func NewClients(c Config) Clients {
+// NewClients makes clients for the emulators of c, of the user that all know.
+func NewClients(c Config) Clients { return NewClientsOf(c, AccessKey, c.Transport()) }
+
+// NewClientsOf makes clients of another user, on a way of their own.
+func NewClientsOf(c Config, accessKey string, way http.RoundTripper) Clients {
 	base := aws.Config{
 		Region:      c.Region,
-		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, SecretKey, ""),
 		// A long poll lasts twenty seconds; nothing here takes longer than that.
-		HTTPClient:       &http.Client{Timeout: 40 * time.Second},
+		HTTPClient:       &http.Client{Timeout: 40 * time.Second, Transport: way},
 		RetryMaxAttempts: 3,
 	}
 	return Clients{

@@ -7,15 +7,18 @@ package emulator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -40,8 +43,13 @@ type Config struct {
 	// ClockFile is read by the queues.
 	ClockFile string
 	Region    string
-	// DynamoDB, S3 and SQS are loopback ports.
+	// DynamoDB, S3 and SQS are the loopback ports that callers know.
 	DynamoDB, S3, SQS int
+	// Behind are the ports that the programs listen on when something else
+	// listens on those: by the port that callers know.
+	Behind map[int]int
+	// AccessKeys are those of S3's users beside the one that all emulators know.
+	AccessKeys []string
 	// ExternalDynamoDB, if set, is an endpoint to use instead of dynoxide.
 	ExternalDynamoDB string
 	// Output gives the writer for a program's lines.
@@ -58,13 +66,8 @@ type Emulators struct {
 	ending bool
 }
 
-// DynamoDB is the endpoint of DynamoDB.
-func (c Config) DynamoDBEndpoint() string {
-	if c.ExternalDynamoDB != "" {
-		return c.ExternalDynamoDB
-	}
-	return endpoint(c.DynamoDB)
-}
+// DynamoDBEndpoint is the endpoint of DynamoDB.
+func (c Config) DynamoDBEndpoint() string { return endpoint(c.DynamoDB) }
 
 // S3Endpoint is the endpoint of S3; buckets are addressed by path.
 func (c Config) S3Endpoint() string { return endpoint(c.S3) }
@@ -72,10 +75,50 @@ func (c Config) S3Endpoint() string { return endpoint(c.S3) }
 // SQSEndpoint is the endpoint of SQS.
 func (c Config) SQSEndpoint() string { return endpoint(c.SQS) }
 
-func endpoint(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) }
+func endpoint(port int) string { return "http://" + loopback(port) }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// listen is the port that a program listens on.
+func (c Config) listen(port int) int {
+	if behind, ok := c.Behind[port]; ok {
+		return behind
+	}
+	return port
+}
+
+// Transport reaches the programs themselves by the addresses that callers know:
+// the name in a signature or in a queue's address stays the same.
+func (c Config) Transport() *http.Transport {
+	to := map[string]string{}
+	for _, port := range []int{c.DynamoDB, c.S3, c.SQS} {
+		to[loopback(port)] = loopback(c.listen(port))
+	}
+	if external, err := url.Parse(c.ExternalDynamoDB); err == nil && external.Host != "" {
+		to[loopback(c.DynamoDB)] = external.Host
+		if external.Port() == "" {
+			to[loopback(c.DynamoDB)] = net.JoinHostPort(external.Hostname(), "80")
+		}
+	}
+	dialer := &net.Dialer{Timeout: time.Second}
+	return &http.Transport{
+		// Node ends a connection that was idle for five seconds, and a call made
+		// in that moment is lost.
+		DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 4 * time.Second,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if behind, ok := to[address]; ok {
+				address = behind
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
+	}
+}
 
 // Start starts all emulators at once and returns when each answers.
 func Start(ctx context.Context, c Config) (*Emulators, error) {
+	if c.ExternalDynamoDB != "" && !strings.HasPrefix(c.ExternalDynamoDB, "http://") {
+		return nil, fmt.Errorf("the address of DynamoDB must begin with http://, and %s does not", c.ExternalDynamoDB)
+	}
 	e := &Emulators{config: c, Exited: make(chan error, 3)}
 	type program struct {
 		name   string
@@ -84,11 +127,11 @@ func Start(ctx context.Context, c Config) (*Emulators, error) {
 		health string
 	}
 	programs := []program{
-		{"s3", e.gateway, c.S3, "/health"},
-		{"sqs", e.queues, c.SQS, "/health"},
+		{"s3", e.gateway, c.listen(c.S3), "/health"},
+		{"sqs", e.queues, c.listen(c.SQS), "/health"},
 	}
 	if c.ExternalDynamoDB == "" {
-		programs = append(programs, program{"dynamodb", e.tables, c.DynamoDB, "/"})
+		programs = append(programs, program{"dynamodb", e.tables, c.listen(c.DynamoDB), "/"})
 	}
 	results := make(chan error, len(programs))
 	for _, p := range programs {
@@ -181,7 +224,7 @@ func (e *Emulators) tables() (process.Config, error) {
 		return process.Config{}, err
 	}
 	return process.Config{Path: binary, Args: []string{
-		"serve", "--host", "127.0.0.1", "--port", strconv.Itoa(e.config.DynamoDB),
+		"serve", "--host", "127.0.0.1", "--port", strconv.Itoa(e.config.listen(e.config.DynamoDB)),
 		"--db-path", filepath.Join(e.config.Data, "dynamodb.sqlite"),
 	}}, nil
 }
@@ -208,7 +251,7 @@ func (e *Emulators) queues() (process.Config, error) {
 		return process.Config{}, fmt.Errorf("fauxqs is not installed: npm ci in %s", e.config.Modules)
 	}
 	return process.Config{Path: node, Dir: e.config.Modules, Args: []string{"queues.mjs"}, Env: []string{
-		"PORT=" + strconv.Itoa(e.config.SQS), "REGION=" + e.config.Region, "CLOCK_FILE=" + e.config.ClockFile,
+		"PORT=" + strconv.Itoa(e.config.listen(e.config.SQS)), "REGION=" + e.config.Region, "CLOCK_FILE=" + e.config.ClockFile,
 		"PATH=" + os.Getenv("PATH"), "NODE_ENV=production",
 	}}, nil
 }
@@ -224,8 +267,12 @@ func (e *Emulators) gateway() (process.Config, error) {
 			return process.Config{}, err
 		}
 	}
+	users := filepath.Join(e.config.Data, "s3-users")
+	if err := e.writeUsers(users); err != nil {
+		return process.Config{}, err
+	}
 	args := []string{
-		"--port", net.JoinHostPort("127.0.0.1", strconv.Itoa(e.config.S3)), "--region", e.config.Region,
+		"--port", loopback(e.config.listen(e.config.S3)), "--region", e.config.Region, "--iam-dir", users,
 		"--quiet", "--health", "/health", "posix", "--versioning-dir", versions,
 	}
 	if sidecar, err := needsSidecar(objects, metadata); err != nil {
@@ -236,6 +283,20 @@ func (e *Emulators) gateway() (process.Config, error) {
 	return process.Config{Path: e.config.Gateway, Args: append(args, objects), Env: []string{
 		"ROOT_ACCESS_KEY=" + AccessKey, "ROOT_SECRET_KEY=" + SecretKey, "TMPDIR=" + os.TempDir(),
 	}}, nil
+}
+
+// writeUsers makes S3 know the access keys, since it checks signatures. All may
+// do everything there: who may do what is decided before.
+func (e *Emulators) writeUsers(folder string) error {
+	users := map[string]map[string]string{}
+	for _, key := range e.config.AccessKeys {
+		users[key] = map[string]string{"access": key, "secret": SecretKey, "role": "admin"}
+	}
+	text, err := json.Marshal(map[string]any{"accessAccounts": users})
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "users.json"), text, 0o600))
 }
 
 // needsSidecar tells whether object metadata must go in files of their own,

@@ -52,7 +52,7 @@ func newRig(t *testing.T) *rig {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.killed++
-	}}, upstream.URL)
+	}}, upstream.URL, http.DefaultTransport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,6 +201,8 @@ func TestObjectOperations(t *testing.T) {
 		{"GET", "/b/a/key", "", "GetObject"},
 		{"HEAD", "/b/a/key", "", "HeadObject"},
 		{"DELETE", "/b/a/key", "", "DeleteObject"},
+		{"DELETE", "/b/a/key?uploadId=x", "", "AbortMultipartUpload"},
+		{"GET", "/b/a/key?uploadId=x", "", "ListParts"},
 		{"GET", "/b?list-type=2&prefix=a", "", "ListObjectsV2"},
 		{"GET", "/b?versions", "", "ListObjectVersions"},
 		{"HEAD", "/b", "", "HeadBucket"},

@@ -26,6 +26,8 @@ type Config struct {
 	LogLevel string
 	// Plain turns colours off.
 	Plain bool
+	// Grants is the file of the grants that were used.
+	Grants string
 }
 
 // Flags defines the flags of a start on set. Each has an environment variable
@@ -42,6 +44,7 @@ func (c *Config) Flags(set *flag.FlagSet, getenv func(string) string) func() err
 	text(&c.Data, "data", "DATA", "", "folder of all state; default .local in the repository")
 	text(&c.Bin, "bin", "BIN", "", "folder of the binaries; default .local/bin in the repository")
 	text(&c.DynamoDBEndpoint, "dynamodb-endpoint", "DYNAMODB_ENDPOINT", "", "a DynamoDB to use instead of the emulator")
+	text(&c.Grants, "grants", "GRANTS", "", "file of the grants that functions used; several runs may share it; default grants in the data folder")
 	text(&c.LogLevel, "log-level", "LOG_LEVEL", "INFO", "log level of the functions")
 	set.BoolVar(&c.FreePorts, "free-ports", getenv("FREE_PORTS") != "", "take free ports and print READY {addresses} on stdout (FREE_PORTS)")
 	set.BoolVar(&c.Faults, "faults", getenv("FAULTS") != "", "let the control API make functions' calls fail (FAULTS)")
@@ -80,6 +83,7 @@ func (c *Config) complete() error {
 	absolute(&c.Root, "")
 	absolute(&c.Data, filepath.Join(c.Root, ".local"))
 	absolute(&c.Bin, filepath.Join(c.Root, ".local", "bin"))
+	absolute(&c.Grants, filepath.Join(c.Data, "grants"))
 	return errors.Join(problems...)
 }
 
@@ -118,14 +122,10 @@ type Addresses struct {
 
 func (c Config) addresses() Addresses {
 	at := func(port int) string { return "http://" + loopback(port) }
-	a := Addresses{
+	return Addresses{
 		Portal: "http://localhost:" + strconv.Itoa(c.Ports.Portal), Outside: "http://localhost:" + strconv.Itoa(c.Ports.Outside),
 		SMTP: loopback(c.Ports.SMTP), IMAP: loopback(c.Ports.IMAP),
 		DynamoDB: at(c.Ports.DynamoDB), S3: at(c.Ports.S3), SQS: at(c.Ports.SQS), AWS: at(c.Ports.AWS), Control: at(c.Ports.Control),
 		Data: c.Data,
 	}
-	if c.DynamoDBEndpoint != "" {
-		a.DynamoDB = c.DynamoDBEndpoint
-	}
-	return a
 }

@@ -32,6 +32,9 @@ func (s *Supervisor) control() http.Handler {
 	handle("POST /functions/{id}/invoke", s.invoke)
 	handle("POST /queues/wipe", s.wipe)
 	handle("GET /queues", s.queueStatus)
+	handle("GET /grants", func(*http.Request) (any, error) {
+		return map[string]any{"used": s.ledger.Used(), "unused": s.ledger.Unused(), "refused": s.guard.Refused()}, nil
+	})
 	handle("POST /faults", s.addFault)
 	handle("GET /faults", func(*http.Request) (any, error) { return map[string]any{"items": s.faults.List()}, nil })
 	handle("DELETE /faults", func(*http.Request) (any, error) { s.faults.Clear(); return map[string]any{}, nil })

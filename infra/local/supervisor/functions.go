@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httputil"
 	"path"
 	"path/filepath"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"sportello/infra/local/emulator"
 	"sportello/infra/local/gateway"
+	"sportello/infra/local/guard"
 	"sportello/infra/local/runtime"
 	"sportello/infra/local/site"
 	"sportello/infra/local/template"
@@ -58,7 +60,7 @@ func (s *Supervisor) environment(f template.Function, slot int) ([]string, error
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": fmt.Sprintf("local/[$LATEST]%d", slot),
 		"AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023", "_HANDLER": "bootstrap", "LAMBDA_RUNTIME_DIR": "/var/runtime",
 		"AWS_REGION": region, "AWS_DEFAULT_REGION": region,
-		"AWS_ACCESS_KEY_ID": emulator.AccessKey, "AWS_SECRET_ACCESS_KEY": emulator.SecretKey,
+		"AWS_ACCESS_KEY_ID": guard.AccessKey(f.ID), "AWS_SECRET_ACCESS_KEY": emulator.SecretKey,
 		"AWS_EC2_METADATA_DISABLED": "true",
 		"TZ":                        ":UTC", "LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin",
 	}
@@ -124,7 +126,7 @@ func (s *Supervisor) giveUp(ctx context.Context, f template.Function, payload []
 	}
 	for _, q := range s.cloud.Queues {
 		if q.ARN == f.OnFailure {
-			_, err := s.clients.SQS.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: sdkaws.String(q.URL), MessageBody: sdkaws.String(string(body))})
+			_, err := s.clientsOf(f.ID).SQS.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: sdkaws.String(q.URL), MessageBody: sdkaws.String(string(body))})
 			return err
 		}
 	}
@@ -154,9 +156,26 @@ func (s *Supervisor) serve() error {
 		return err
 	}
 	s.open("portal", portal)
-	s.open("aws", s.services)
+	s.open("aws", s.guard.Before(s.services))
+	storage := s.guard.Over(s.storage.Transport())
+	for name, port := range map[string]int{"dynamodb": s.config.Ports.DynamoDB, "s3": s.config.Ports.S3, "sqs": s.config.Ports.SQS} {
+		s.open(name, passed(storage, loopback(port)))
+	}
 	s.open("control", s.control())
 	return nil
+}
+
+// passed passes calls on to one emulator. One that is gone leaves its callers
+// without an answer, as it would by itself.
+func passed(next http.RoundTripper, address string) http.Handler {
+	return &httputil.ReverseProxy{
+		Transport: next,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = "http", address, p.In.Host
+			p.Out.Header.Del("Expect")
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
 }
 
 func (s *Supervisor) open(name string, h http.Handler) {

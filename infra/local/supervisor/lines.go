@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -98,8 +99,13 @@ func (l *lines) proxied(function string, slot int) (*line, error) {
 	victim := fault.Victim{Function: function, Kill: func() { l.supervisor.pools[function].KillSlot(slot) }}
 	made := l.straight()
 	var problems []error
-	for _, address := range []*string{&made.dynamoDB, &made.s3, &made.sqs, &made.aws} {
-		p, err := fault.NewProxy(set, victim, *address)
+	// One step for each call: these proxies are before the emulators themselves,
+	// guard included, and only that of our own services is before its listener.
+	over := l.supervisor.guard.Over(l.supervisor.storage.Transport())
+	for address, next := range map[*string]http.RoundTripper{
+		&made.dynamoDB: over, &made.s3: over, &made.sqs: over, &made.aws: l.supervisor.storage.Transport(),
+	} {
+		p, err := fault.NewProxy(set, victim, *address, next)
 		if err != nil {
 			problems = append(problems, err)
 			continue

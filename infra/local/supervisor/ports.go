@@ -44,26 +44,45 @@ func (p *Ports) list() []port {
 // two are the same; another program may still take one before we use it, which
 // is then reported as any busy port is.
 func (p *Ports) free() error {
-	for _, one := range p.list() {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("finding a free port: %w", err)
-		}
-		defer l.Close()
-		*one.Value = l.Addr().(*net.TCPAddr).Port
+	list := p.list()
+	ports, err := freePorts(len(list))
+	if err != nil {
+		return err
+	}
+	for i, one := range list {
+		*one.Value = ports[i]
 	}
 	return nil
 }
 
-// check reports every port that is taken, with the way to move it. The one of
-// DynamoDB does not matter when another program is DynamoDB.
-func (p *Ports) check(externalDynamoDB bool) error {
+func freePorts(n int) ([]int, error) {
+	var out []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("finding a free port: %w", err)
+		}
+		defer l.Close()
+		out = append(out, l.Addr().(*net.TCPAddr).Port)
+	}
+	return out, nil
+}
+
+// behind are the ports of the emulators themselves, which nobody need know: on
+// those that are known the guard listens.
+func (p *Ports) behind() (map[int]int, error) {
+	free, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	return map[int]int{p.DynamoDB: free[0], p.S3: free[1], p.SQS: free[2]}, nil
+}
+
+// check reports every port that is taken, with the way to move it.
+func (p *Ports) check() error {
 	var problems []error
 	seen := map[int]string{}
 	for _, one := range p.list() {
-		if externalDynamoDB && one.Value == &p.DynamoDB {
-			continue
-		}
 		if other, twice := seen[*one.Value]; twice {
 			problems = append(problems, fmt.Errorf("la porta %d è assegnata due volte: %s e %s", *one.Value, other, one.Title))
 		}

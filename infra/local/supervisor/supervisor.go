@@ -25,6 +25,7 @@ import (
 	"sportello/infra/local/console"
 	"sportello/infra/local/emulator"
 	"sportello/infra/local/fault"
+	"sportello/infra/local/guard"
 	"sportello/infra/local/queues"
 	"sportello/infra/local/runtime"
 	"sportello/infra/local/schedule"
@@ -51,6 +52,9 @@ type Supervisor struct {
 	cloud     *template.Cloud
 	emulators *emulator.Emulators
 	clients   emulator.Clients
+	guard     *guard.Guard
+	ledger    *guard.Ledger
+	storage   emulator.Config
 	outside   *world
 	faults    fault.Set
 	lines     *lines
@@ -116,7 +120,7 @@ func (s *Supervisor) prepare(out io.Writer) error {
 			return err
 		}
 	}
-	if err := s.config.Ports.check(s.config.DynamoDBEndpoint != ""); err != nil {
+	if err := s.config.Ports.check(); err != nil {
 		return err
 	}
 	s.addresses = s.config.addresses()
@@ -133,7 +137,35 @@ func (s *Supervisor) prepare(out io.Writer) error {
 	if err := s.resolve(); err != nil {
 		return err
 	}
+	if err := s.watch(); err != nil {
+		return err
+	}
 	return s.listen()
+}
+
+// watch makes the guard, and says where the emulators are behind it.
+func (s *Supervisor) watch() error {
+	var err error
+	if s.ledger, err = guard.OpenLedger(s.config.Grants, s.cloud); err != nil {
+		return err
+	}
+	s.guard = guard.New(guard.Config{
+		Cloud: s.cloud, Region: region, Account: account, Administrator: emulator.AccessKey, Ledger: s.ledger, Log: s.log,
+	})
+	behind, err := s.config.Ports.behind()
+	if err != nil {
+		return err
+	}
+	s.storage = emulator.Config{
+		Modules: filepath.Join(s.config.Root, "infra", "local", "npm"), Gateway: filepath.Join(s.config.Bin, "versitygw"),
+		Data: filepath.Join(s.config.Data, "data"), ClockFile: s.clock.Path(), Region: region,
+		DynamoDB: s.config.Ports.DynamoDB, S3: s.config.Ports.S3, SQS: s.config.Ports.SQS, Behind: behind,
+		ExternalDynamoDB: s.config.DynamoDBEndpoint, Output: s.console.Quiet,
+	}
+	for _, f := range s.cloud.Functions {
+		s.storage.AccessKeys = append(s.storage.AccessKeys, guard.AccessKey(f.ID))
+	}
+	return nil
 }
 
 func (s *Supervisor) resolve() error {
@@ -187,7 +219,10 @@ func randomHex() string {
 
 // listen takes our own ports now, so that nothing is half up when one is busy.
 func (s *Supervisor) listen() error {
-	for name, port := range map[string]int{"portal": s.config.Ports.Portal, "aws": s.config.Ports.AWS, "control": s.config.Ports.Control} {
+	p := s.config.Ports
+	for name, port := range map[string]int{
+		"portal": p.Portal, "aws": p.AWS, "control": p.Control, "dynamodb": p.DynamoDB, "s3": p.S3, "sqs": p.SQS,
+	} {
 		l, err := net.Listen("tcp", loopback(port))
 		if err != nil {
 			return fmt.Errorf("listening for %s: %w", name, err)
@@ -237,17 +272,11 @@ func (s *Supervisor) start(ctx context.Context) error {
 }
 
 func (s *Supervisor) startStorage(ctx context.Context) error {
-	c := emulator.Config{
-		Modules: filepath.Join(s.config.Root, "infra", "local", "npm"), Gateway: filepath.Join(s.config.Bin, "versitygw"),
-		Data: filepath.Join(s.config.Data, "data"), ClockFile: s.clock.Path(), Region: region,
-		DynamoDB: s.config.Ports.DynamoDB, S3: s.config.Ports.S3, SQS: s.config.Ports.SQS,
-		ExternalDynamoDB: s.config.DynamoDBEndpoint, Output: s.console.Quiet,
-	}
-	running, err := emulator.Start(ctx, c)
+	running, err := emulator.Start(ctx, s.storage)
 	if err != nil {
 		return err
 	}
-	s.emulators, s.clients = running, emulator.NewClients(c)
+	s.emulators, s.clients = running, emulator.NewClients(s.storage)
 	go func() {
 		if err, ok := <-running.Exited; ok {
 			s.failed <- err
@@ -267,10 +296,16 @@ func (s *Supervisor) startMappings(ctx context.Context) error {
 			return fmt.Errorf("function %s: event %s: %s is no queue of this template", m.Function, m.Name, m.QueueARN)
 		}
 		pool := s.pools[m.Function]
-		mapping := queues.New(queues.Config{Mapping: m, Queue: q, Region: region, SQS: s.clients.SQS, Invoke: pool.Invoke, Log: s.log})
+		mapping := queues.New(queues.Config{Mapping: m, Queue: q, Region: region, SQS: s.clientsOf(m.Function).SQS, Invoke: pool.Invoke, Log: s.log})
 		s.background.Go(func() { mapping.Run(ctx) })
 	}
 	return nil
+}
+
+// clientsOf are for what Lambda does with the role of a function: feed it from
+// queues, and tell its failure queue.
+func (s *Supervisor) clientsOf(function string) emulator.Clients {
+	return emulator.NewClientsOf(s.storage, guard.AccessKey(function), s.guard.Over(s.storage.Transport()))
 }
 
 func (s *Supervisor) startSchedules(ctx context.Context) error {
@@ -358,6 +393,9 @@ func (s *Supervisor) release() {
 		for _, l := range group {
 			_ = l.Close()
 		}
+	}
+	if s.ledger != nil {
+		_ = s.ledger.Close()
 	}
 	if s.console != nil {
 		s.console.Close()

@@ -195,7 +195,8 @@ func (c *cloud) send(body string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	status, out := c.call("POST", c.at.SQS, string(text), "Content-Type", "application/x-amz-json-1.0", "X-Amz-Target", "AmazonSQS.SendMessage")
+	status, out := c.call("POST", c.at.SQS, string(text), "Content-Type", "application/x-amz-json-1.0", "X-Amz-Target", "AmazonSQS.SendMessage",
+		"Authorization", "AWS4-HMAC-SHA256 Credential=LOCALACCESSKEY/20260101/eu-south-1/sqs/aws4_request, SignedHeaders=host, Signature=none")
 	if status != http.StatusOK {
 		c.t.Fatalf("sending: %d %v", status, out)
 	}
@@ -278,7 +279,7 @@ func TestRun(t *testing.T) {
 	t.Run("faults", func(t *testing.T) {
 		call := func() map[string]any {
 			body, err := json.Marshal(map[string]string{
-				"do": "call", "env": "AWS_ENDPOINT_URL_SQS", "target": "AmazonSQS.SendMessage",
+				"do": "call", "env": "AWS_ENDPOINT_URL_SQS", "service": "sqs", "target": "AmazonSQS.SendMessage",
 				"body": fmt.Sprintf(`{"QueueUrl":"%s/000000000000/sportello-local-FailedQueue","MessageBody":"from the function"}`, c.at.SQS),
 			})
 			if err != nil {

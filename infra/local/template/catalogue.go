@@ -13,21 +13,22 @@ type shape struct {
 	local []string
 	// opaque names are obeyed too, and their values may hold any names.
 	opaque []string
-	// cloud names have a meaning in the cloud only: permissions, encryption at
-	// rest, metrics, throttling, caching, retention. They are accepted unread.
+	// cloud names have a meaning in the cloud only: encryption at rest, metrics, throttling, caching, retention. They are accepted unread.
 	cloud []string
 }
 
-// cloudOnlyTypes are resource types with no local meaning: who may do what,
-// what is watched, what is paid, and names in DNS. A trailing * matches a family.
+// cloudOnlyTypes are resource types with no local meaning: what is watched, what
+// is paid, and names in DNS. A trailing * matches a family. Roles and policies
+// that stand by themselves are not among them: what they grant would be missing
+// here, or what they deny allowed.
 var cloudOnlyTypes = []string{
 	"AWS::ApiGateway::Account", "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName",
 	"AWS::ApiGatewayV2::ApiMapping", "AWS::ApiGatewayV2::DomainName",
 	"AWS::Backup::*", "AWS::Budgets::Budget", "AWS::CertificateManager::Certificate",
 	"AWS::CloudFront::CachePolicy", "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::OriginRequestPolicy",
 	"AWS::CloudFront::MonitoringSubscription",
-	"AWS::CloudWatch::*", "AWS::IAM::*", "AWS::Lambda::Permission", "AWS::Logs::*",
-	"AWS::Route53::*", "AWS::SNS::*", "AWS::SQS::QueuePolicy", "AWS::Scheduler::ScheduleGroup",
+	"AWS::CloudWatch::*", "AWS::Lambda::Permission", "AWS::Logs::*",
+	"AWS::Route53::*", "AWS::SNS::*", "AWS::Scheduler::ScheduleGroup",
 	"AWS::WAFv2::*",
 }
 
@@ -47,7 +48,9 @@ func words(s string) []string { return strings.Fields(s) }
 var catalogue = map[string]shape{
 	"AWS::Serverless::Function": {
 		local: words("FunctionName CodeUri Handler Runtime MemorySize Timeout Environment Events ReservedConcurrentExecutions EventInvokeConfig"),
-		cloud: words("Description Architectures Policies Role RolePath PermissionsBoundary Tracing LoggingConfig Tags EphemeralStorage AutoPublishAlias DeploymentPreference SnapStart PropagateTags RuntimeManagementConfig RecursiveLoop"),
+		// Policies may hold any names here: package policy reads them.
+		opaque: words("Policies"),
+		cloud:  words("Description Architectures Tracing LoggingConfig Tags EphemeralStorage AutoPublishAlias DeploymentPreference SnapStart PropagateTags RuntimeManagementConfig RecursiveLoop"),
 	},
 	"AWS::Serverless::Function.Environment":                                   {opaque: words("Variables")},
 	"AWS::Serverless::Function.EventInvokeConfig":                             {local: words("MaximumRetryAttempts DestinationConfig"), cloud: words("MaximumEventAgeInSeconds")},
@@ -93,7 +96,7 @@ var catalogue = map[string]shape{
 
 	"AWS::DynamoDB::Table": {
 		local: words("TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes BillingMode TimeToLiveSpecification"),
-		cloud: words("PointInTimeRecoverySpecification SSESpecification DeletionProtectionEnabled Tags TableClass OnDemandThroughput WarmThroughput ContributorInsightsSpecification ResourcePolicy"),
+		cloud: words("PointInTimeRecoverySpecification SSESpecification DeletionProtectionEnabled Tags TableClass OnDemandThroughput WarmThroughput ContributorInsightsSpecification"),
 	},
 	"AWS::DynamoDB::Table.AttributeDefinitions":    {local: words("AttributeName AttributeType")},
 	"AWS::DynamoDB::Table.KeySchema":               {local: words("AttributeName KeyType")},
@@ -115,20 +118,19 @@ var catalogue = map[string]shape{
 	"AWS::S3::Bucket.ObjectLockConfiguration.Rule.DefaultRetention": {local: words("Mode Days Years")},
 	"AWS::S3::Bucket.CorsConfiguration":                             {local: words("CorsRules")},
 	"AWS::S3::Bucket.CorsConfiguration.CorsRules":                   {local: words("AllowedOrigins AllowedMethods AllowedHeaders ExposedHeaders MaxAge Id")},
-	// Bucket policies speak of principals and accounts that do not exist here;
-	// the emulator has one user. The rules the product relies on (write-once,
-	// nobody deletes) are its own conditional writes and Object Lock.
-	"AWS::S3::BucketPolicy": {cloud: words("Bucket PolicyDocument")},
+	"AWS::S3::BucketPolicy":                                         {local: words("Bucket"), opaque: words("PolicyDocument")},
 
 	"AWS::SQS::Queue": {
 		local: words("QueueName FifoQueue ContentBasedDeduplication DeduplicationScope FifoThroughputLimit VisibilityTimeout MessageRetentionPeriod DelaySeconds MaximumMessageSize ReceiveMessageWaitTimeSeconds RedrivePolicy"),
 		cloud: words("KmsMasterKeyId KmsDataKeyReusePeriodSeconds SqsManagedSseEnabled Tags RedriveAllowPolicy"),
 	},
 	"AWS::SQS::Queue.RedrivePolicy": {local: words("deadLetterTargetArn maxReceiveCount")},
+	"AWS::SQS::QueuePolicy":         {local: words("Queues"), opaque: words("PolicyDocument")},
 
 	"AWS::KMS::Key": {
-		local: words("KeySpec KeyUsage Enabled"),
-		cloud: words("Description KeyPolicy EnableKeyRotation RotationPeriodInDays PendingWindowInDays MultiRegion Tags Origin BypassPolicyLockoutSafetyCheck"),
+		local:  words("KeySpec KeyUsage Enabled"),
+		opaque: words("KeyPolicy"),
+		cloud:  words("Description EnableKeyRotation RotationPeriodInDays PendingWindowInDays MultiRegion Tags Origin BypassPolicyLockoutSafetyCheck"),
 	},
 	"AWS::KMS::Alias": {local: words("AliasName TargetKeyId")},
 	"AWS::SSM::Parameter": {

@@ -50,6 +50,9 @@ func (r *resolver) function(n node) error {
 		return err
 	}
 	f.Name, f.ARN = text(name), text(arn)
+	if err := r.permissions(n, &f); err != nil {
+		return err
+	}
 	r.cloud.Functions = append(r.cloud.Functions, f)
 	return r.events(n)
 }

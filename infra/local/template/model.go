@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"sportello/infra/local/policy"
 )
 
 // Settings are the facts of this machine that a template is evaluated for.
@@ -38,6 +40,15 @@ type Cloud struct {
 	Parameters    []Parameter
 	Distributions []Distribution
 	Plans         []Plan
+	// Policies are those of buckets, queues and keys.
+	Policies []ResourcePolicy
+}
+
+// ResourcePolicy is what a resource itself says about who may do what with it.
+type ResourcePolicy struct {
+	// ID is the template's, ARN the resource's.
+	ID, ARN    string
+	Statements []policy.Statement
 }
 
 // Function is one Lambda function. Folder is CodeUri, relative to the template.
@@ -52,6 +63,9 @@ type Function struct {
 	// OnFailure is the ARN of the queue told of one given up, or empty.
 	AsyncRetries int
 	OnFailure    string
+	// Role is the ARN of the role that SAM makes for it, with these permissions.
+	Role       string
+	Statements []policy.Statement
 }
 
 // API is an HTTP API (payload format 2.0) or a REST API.
@@ -181,8 +195,9 @@ var builders = map[string]func(*resolver, node) error{
 	"AWS::ApiGateway::UsagePlan":             (*resolver).plan,
 	"AWS::DynamoDB::Table":                   (*resolver).table,
 	"AWS::S3::Bucket":                        (*resolver).bucket,
-	"AWS::S3::BucketPolicy":                  nil,
+	"AWS::S3::BucketPolicy":                  (*resolver).bucketPolicy,
 	"AWS::SQS::Queue":                        (*resolver).queue,
+	"AWS::SQS::QueuePolicy":                  (*resolver).queuePolicy,
 	"AWS::KMS::Key":                          (*resolver).key,
 	"AWS::KMS::Alias":                        (*resolver).alias,
 	"AWS::SSM::Parameter":                    (*resolver).parameter,
@@ -223,7 +238,7 @@ func isFirst(kind string) bool {
 
 func (r *resolver) one(res resource) error {
 	exists, err := r.exists(res)
-	if err != nil || !exists || cloudOnly(res.kind) {
+	if err != nil || !exists || cloudOnly(res.kind) || res.kind == generatedRole {
 		return err
 	}
 	build := builders[res.kind]
@@ -345,6 +360,8 @@ func (r *resolver) attribute(id, name string) (any, error) {
 		return physical + ".s3.amazonaws.com", nil
 	case "AWS::SQS::Queue.", "AWS::SQS::Queue.QueueUrl":
 		return fmt.Sprintf("%s/%s/%s", r.set.QueueBase, r.set.Account, physical), nil
+	case generatedRole + ".Arn":
+		return fmt.Sprintf("arn:aws:iam::%s:role/%s", r.set.Account, physical), nil
 	case "AWS::SQS::Queue.Arn":
 		return arn("sqs", physical), nil
 	case "AWS::KMS::Key.Arn":

@@ -112,7 +112,7 @@ func (r *resolver) key(n node) error {
 	r.cloud.Keys = append(r.cloud.Keys, Key{
 		ID: n.id, KeyID: keyID(n.id), Spec: n.textOr("KeySpec", "SYMMETRIC_DEFAULT"), Usage: n.textOr("KeyUsage", "ENCRYPT_DECRYPT"),
 	})
-	return nil
+	return r.keyPolicy(n)
 }
 
 // keyID makes a UUID of a logical id.

@@ -117,6 +117,9 @@ func build(root map[string]any) (*Template, error) {
 		r, err := t.readResource(id, mapping(root["Resources"])[id])
 		problems = append(problems, err...)
 		t.resources[id] = r
+		if r.kind == "AWS::Serverless::Function" {
+			t.resources[id+"Role"] = resource{id: id + "Role", kind: generatedRole, condition: r.condition}
+		}
 	}
 	return t, errors.Join(problems...)
 }

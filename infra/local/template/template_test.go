@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sportello/infra/local/policy"
 	"sportello/infra/local/template"
 )
 
@@ -36,6 +37,7 @@ func resolve(t *testing.T) *template.Cloud {
 func TestResolve(t *testing.T) {
 	got := resolve(t)
 	keyID := got.Keys[0].KeyID
+	const role = "arn:aws:iam::000000000000:role/stack-WorkRole"
 	want := &template.Cloud{
 		Functions: []template.Function{{
 			ID: "Work", Name: "stack-Work", ARN: "arn:aws:lambda:eu-south-1:000000000000:function:stack-Work", Folder: "functions/work",
@@ -43,6 +45,21 @@ func TestResolve(t *testing.T) {
 			Environment: map[string]string{
 				"STAGE": "test", "TABLE": "stack-Things", "QUEUE": "http://127.0.0.1:8103/000000000000/stack-Jobs.fifo", "KEY": "alias/test-seal",
 				"LITERAL": "${not.this} arn:aws:dynamodb:eu-south-1:000000000000:table/stack-Things",
+			},
+			Role: role,
+			Statements: []policy.Statement{
+				{
+					Sid: "Own", Actions: []string{"dynamodb:Query"},
+					Resources: []string{
+						"arn:aws:dynamodb:eu-south-1:000000000000:table/stack-Things", "arn:aws:dynamodb:eu-south-1:000000000000:table/stack-Things/index/by",
+					},
+					Conditions: []policy.Condition{{Set: "ForAllValues", Operator: "StringLike", Key: "dynamodb:leadingkeys", Values: []string{"A#*"}}},
+				},
+				{
+					Sid: "AWSLambdaSQSQueueExecutionRole", Added: true, Resources: []string{"*"},
+					Actions: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+				},
+				{Sid: "OnFailure", Added: true, Actions: []string{"sqs:SendMessage"}, Resources: []string{"arn:aws:sqs:eu-south-1:000000000000:stack-dead.fifo"}},
 			},
 		}},
 		APIs: []template.API{
@@ -78,7 +95,20 @@ func TestResolve(t *testing.T) {
 				Attributes: map[string]string{"FifoQueue": "true"},
 			},
 		},
-		Keys:  []template.Key{{ID: "Key", KeyID: keyID, Spec: "ECC_NIST_P256", Usage: "SIGN_VERIFY", Aliases: []string{"alias/test-seal"}}},
+		Keys: []template.Key{{ID: "Key", KeyID: keyID, Spec: "ECC_NIST_P256", Usage: "SIGN_VERIFY", Aliases: []string{"alias/test-seal"}}},
+		Policies: []template.ResourcePolicy{
+			{ID: "Key", ARN: "arn:aws:kms:eu-south-1:000000000000:key/" + keyID, Statements: []policy.Statement{{
+				Sid: "Default", Principals: []string{"arn:aws:iam::000000000000:root"}, Actions: []string{"kms:*"}, Resources: []string{"*"},
+			}}},
+			{ID: "JobsPolicy", ARN: "arn:aws:sqs:eu-south-1:000000000000:stack-Jobs.fifo", Statements: []policy.Statement{{
+				Sid: "OneConsumer", Deny: true, Principals: []string{"*"}, Actions: []string{"sqs:ReceiveMessage"},
+				Resources:  []string{"arn:aws:sqs:eu-south-1:000000000000:stack-Jobs.fifo"},
+				Conditions: []policy.Condition{{Operator: "ArnNotEquals", Key: "aws:principalarn", Values: []string{role}}},
+			}}},
+			{ID: "SitePolicy", ARN: "arn:aws:s3:::stack-site", Statements: []policy.Statement{{
+				Sid: "#1", Principals: []string{"cloudfront.amazonaws.com"}, Actions: []string{"s3:GetObject"}, Resources: []string{"arn:aws:s3:::stack-site/*"},
+			}}},
+		},
 		Plans: []template.Plan{{ID: "MilanoPlan", PhysicalID: "milanoplan", Name: "milano", APIs: []string{"Chambers"}}},
 		Distributions: []template.Distribution{{ID: "Front", Behaviors: []template.Behavior{
 			{Pattern: "/api/*", Methods: []string{"GET", "POST"}, Origin: template.Origin{API: "Citizens", Headers: []template.Header{{Name: "x-origin-verify", Value: "secret", Override: true}}}},
@@ -152,6 +182,10 @@ func TestUnsupported(t *testing.T) {
 		"origin":            {"!GetAtt Site.RegionalDomainName", "example.org", []string{"Front", "example.org"}},
 		"route twice":       {"Type: Api, Properties: { RestApiId: !Ref Chambers, Method: ANY, Path: \"/chamber/{proxy+}\"", "Type: HttpApi, Properties: { ApiId: !Ref Citizens, Method: GET, Path: \"/api/{id}\"", []string{"Work", "Two", "routed twice"}},
 		"duplicate":         {"Site: { Type: AWS::S3::Bucket }", "Archive: { Type: AWS::S3::Bucket }", []string{"Archive", "twice"}},
+		"condition key":     {"dynamodb:LeadingKeys", "dynamodb:Attributes", []string{"Work", "statement Own", "dynamodb:Attributes"}},
+		"policy by name":    {"        - Version: \"2012-10-17\"\n          Statement:\n            - Sid: Own", "        - AmazonS3FullAccess\n        - Version: \"2012-10-17\"\n          Statement:\n            - Sid: Own", []string{"Work", "AmazonS3FullAccess"}},
+		"policy of a queue": {"ArnNotEquals: { aws:PrincipalArn", "ArnNotEquals: { aws:SourceVpc", []string{"JobsPolicy", "aws:SourceVpc"}},
+		"role":              {"CodeUri: functions/work/", "CodeUri: functions/work/\n      Role: arn:aws:iam::000000000000:role/x", []string{"Work", "Role"}},
 		"loop":              {"BucketName: !Join", "BucketName: !Sub '${Documents}'\n      LifecycleConfiguration: !Join", []string{"Documents"}},
 	} {
 		t.Run(name, func(t *testing.T) {
