@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -115,7 +116,7 @@ func (d *Desk) Rate(ctx context.Context, token string, r survey.Rating) error {
 }
 
 func same(before, now survey.Rating) error {
-	if before.Stars == now.Stars && before.Text == now.Text && len(before.Reasons) == len(now.Reasons) {
+	if before.Stars == now.Stars && before.Text == now.Text && slices.Equal(before.Reasons, now.Reasons) {
 		return nil
 	}
 	return problem.New(problem.Conflict, "Hai già valutato questo servizio: la valutazione si può dare una volta sola.")

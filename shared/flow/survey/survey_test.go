@@ -66,6 +66,9 @@ func TestRateOnce(t *testing.T) {
 		if err := w.Survey.Rate(ctx, key, rating.Rating{Stars: 1}); !problem.Is(err, problem.Conflict) {
 			t.Errorf("%v: another rating: %v", fault, err)
 		}
+		if err := w.Survey.Rate(ctx, key, rating.Rating{Stars: 5, Reasons: rating.Reasons(5)[1:2], Text: five.Text}); !problem.Is(err, problem.Conflict) {
+			t.Errorf("%v: other reasons: %v", fault, err)
+		}
 		if n := w.Told(id, application.WasRated); n != 1 {
 			t.Errorf("%v: told %d times", fault, n)
 		}
