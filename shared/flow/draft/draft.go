@@ -407,9 +407,16 @@ func verify(ctx context.Context, documents archive.Documents, key string, a appl
 	return nil
 }
 
-// Verify compares the kept bytes of a file with its row: what was complete may have changed under our feet.
-func Verify(ctx context.Context, documents archive.Documents, application string, a application.Attachment) error {
-	return verify(ctx, documents, layout.DocumentKey(application, a.SHA256), a)
+// Verify compares the kept bytes of a file with its row: what was complete may have changed under our feet. pointer is where the request of
+// who meets the problem names the file.
+func Verify(ctx context.Context, documents archive.Documents, application string, a application.Attachment, pointer string) error {
+	err := verify(ctx, documents, layout.DocumentKey(application, a.SHA256), a)
+	var p *problem.Problem
+	if !errors.As(err, &p) {
+		return err
+	}
+	return problem.New(problem.FileMismatch, "Un file allegato manca o non è più quello che era stato caricato. Rimuovilo e caricalo di nuovo.").
+		At(pointer, "File mancante o diverso da quello caricato: caricalo di nuovo.").Because(err)
 }
 
 // firstBytes keeps the beginning of what is written to it.

@@ -367,6 +367,9 @@ func (d *Desk) attached(ctx context.Context, changes *casefile.Changes, c casefi
 			return nil, err
 		case !there || !isReply(file) || file.Used != "" || slices.Contains(ids[:n], id):
 			return nil, problem.New(problem.Invalid, "Un allegato indicato non esiste.").At(pointer, "Allegato sconosciuto.")
+		if err := draft.Verify(ctx, d.Documents, c.ID, file, pointer); err != nil {
+			return nil, err
+		}
 		case !file.Complete:
 			return nil, problem.New(problem.Invalid, "Il caricamento di un allegato non è terminato.").At(pointer, "Caricamento non terminato.")
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
@@ -114,6 +115,14 @@ func TestReplyRefuses(t *testing.T) {
 		_, err := w.Cases.Reply(ctx, w.Applicant(), id, c.request, "Ecco.", c.files)
 		refused(t, name, err, problem.Invalid, c.pointer)
 	}
+	lost := replyFile(t, w, id, "persa.pdf")
+	for _, a := range w.Files(id) {
+		if a.ID == lost {
+			_ = w.Documents.Delete(ctx, layout.DocumentKey(id, a.SHA256))
+		}
+	}
+	_, err = w.Cases.Reply(ctx, w.Applicant(), id, request, "Ecco.", []string{file, lost})
+	refused(t, "a file that was lost", err, problem.FileMismatch, "#/attachments/1")
 	w.State(id, application.AwaitingIntegration)
 	for name, c := range map[string]struct {
 		change  func(*draft.Claim)

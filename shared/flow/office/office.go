@@ -415,7 +415,7 @@ func (d *Desk) document(ctx context.Context, c casefile.Case, id string) (applic
 	if !ok || file.Field != application.OfficeFile || !file.Complete {
 		return file, item, problem.New(problem.Invalid, "Manca il documento dell'esito.").At("#/document", "Carica prima il documento e indicane l'identificativo.")
 	}
-	return file, item, draft.Verify(ctx, d.Documents, c.ID, file)
+	return file, item, draft.Verify(ctx, d.Documents, c.ID, file, "#/document")
 }
 
 // act is something of the office's that goes out: a document that is registered and sent.

@@ -153,7 +153,7 @@ func TestDecideRefuses(t *testing.T) {
 	_ = w.Documents.Delete(ctx, key)
 	_ = w.Documents.Put(ctx, key, []byte("%PDF-1.7 esitO.pdf"), "application/pdf")
 	_, err = w.Office.Decide(ctx, w.Officer(), id, "founded", "Sì", file)
-	refused(t, "a document that changed", err, problem.FileMismatch, "#/sha256")
+	refused(t, "a document that changed", err, problem.FileMismatch, "#/document")
 	w.State(id, application.InProgress)
 	if len(w.Outbox()) != 0 {
 		t.Error("something is owed")

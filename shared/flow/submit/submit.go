@@ -248,7 +248,7 @@ func (d *Desk) check(ctx context.Context, r reading) error {
 		return p
 	}
 	for _, a := range r.attachments {
-		if err := draft.Verify(ctx, d.Documents, r.ID, a); err != nil {
+		if err := draft.Verify(ctx, d.Documents, r.ID, a, "#/attachments/"+a.Field); err != nil {
 			return fmt.Errorf("checking attachment %s: %w", a.ID, err)
 		}
 	}

@@ -54,11 +54,11 @@ func TestPresentRefuses(t *testing.T) {
 			key := layout.DocumentKey(id, w.Files(id)[0].SHA256)
 			_ = w.Documents.Delete(ctx, key)
 			_ = w.Documents.Put(ctx, key, []byte("%PDF-1.7 provA.pdf"), "application/pdf")
-		}, problem.FileMismatch, []string{"#/sha256"}},
+		}, problem.FileMismatch, []string{"#/attachments/evidence"}},
 		"file lost": {nil, func(w *flowtest.World, id string) {
 			w.Attach(id, "prova.pdf")
 			_ = w.Documents.Delete(ctx, layout.DocumentKey(id, w.Files(id)[0].SHA256))
-		}, problem.Conflict, nil},
+		}, problem.FileMismatch, []string{"#/attachments/evidence"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := flowtest.New(t)
