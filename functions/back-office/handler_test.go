@@ -114,7 +114,7 @@ func TestStory(t *testing.T) {
 			var v casefile.View
 			f.call("show").Is(200, &v)
 			f.call("assign").Is(200, &v)
-			if v.State != "in_progress" || v.Officer == nil || v.Officer.ID != anna {
+			if v.State != "in_progress" || v.Officer == nil || v.Officer.TaxCode != anna {
 				t.Errorf("assigned %+v", v.Officer)
 			}
 			for query, want := range map[string]int{

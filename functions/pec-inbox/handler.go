@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/catalogue"
@@ -16,12 +17,12 @@ type handler struct {
 	p    *lambdafn.Process
 }
 
-// handle reads every chamber's mailbox and tells the alarm how old the oldest reading is.
+// handle reads every chamber's mailbox, each minute beginning with another, and tells the alarm how old the oldest reading is.
 func (h handler) handle(ctx context.Context, _ lambdafn.Task) error {
 	var failed error
 	oldest := time.Duration(0)
-	for _, chamber := range catalogue.Chambers() {
-		read, err := h.desk.Read(ctx, chamber)
+	for _, chamber := range turn(catalogue.Chambers(), h.p.Now()) {
+		read, err := h.read(ctx, chamber)
 		if err != nil {
 			h.p.Log.ErrorContext(ctx, "mailbox not read", "chamber", chamber.ID, "error", err)
 			failed = errors.Join(failed, err)
@@ -37,6 +38,22 @@ func (h handler) handle(ctx context.Context, _ lambdafn.Task) error {
 	}
 	h.p.Metrics.Put("MailboxCursorAgeMinutes", lambdafn.Count, oldest.Minutes())
 	return failed
+}
+
+// read gives one mailbox at most half of the time that is left: a provider that hangs does not keep the others waiting.
+func (h handler) read(ctx context.Context, chamber catalogue.Chamber) (int, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	return h.desk.Read(ctx, chamber)
+}
+
+// turn is the chambers from another one on each minute.
+func turn(chambers []catalogue.Chamber, now time.Time) []catalogue.Chamber {
+	first := int(now.Unix()/60) % len(chambers)
+	return append(slices.Clone(chambers[first:]), chambers[:first]...)
 }
 
 // mailboxes are the chambers' mailboxes at their provider.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,5 +113,52 @@ func TestReader(t *testing.T) {
 		if err == nil && !m.At.Equal(now) {
 			t.Errorf("%s: at %s", name, m.At)
 		}
+	}
+}
+
+// hanging is a provider that never answers one chamber.
+type hanging struct {
+	inbox.Mailbox
+	chamber string
+	asked   *[]string
+}
+
+func (m hanging) Since(ctx context.Context, chamber string, validity, last uint32, limit int) ([]inbox.Raw, uint32, error) {
+	*m.asked = append(*m.asked, chamber)
+	if chamber == m.chamber {
+		<-ctx.Done()
+	}
+	if ctx.Err() != nil {
+		return nil, 0, ctx.Err()
+	}
+	return m.Mailbox.Since(ctx, chamber, validity, last, limit)
+}
+
+// A provider that hangs takes its own time, not the other mailboxes'; and each minute another mailbox is the first.
+func TestHangingProvider(t *testing.T) {
+	w := flowtest.New(t)
+	p := &lambdafn.Process{Log: slog.New(slog.DiscardHandler), Now: w.Now, Metrics: lambdafn.NewMetrics(io.Discard, w.Now, "test", "pec-inbox")}
+	var first []string
+	for range len(catalogue.Chambers()) {
+		var asked []string
+		c := w.Inbox.Config
+		c.Mailbox = hanging{w.Mail, flowtest.Chamber, &asked}
+		desk, err := inbox.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		err = handler{desk, p}.handle(ctx, task(t))
+		ended := ctx.Err()
+		cancel()
+		if err == nil || ended != nil || len(asked) != len(catalogue.Chambers()) {
+			t.Errorf("asked %v, %v, the function's own end: %v", asked, err, ended)
+		}
+		first = append(first, asked[0])
+		w.Pass(time.Duration(len(catalogue.Chambers()))*time.Minute + time.Minute) // the hanging mailbox's lease is over
+	}
+	slices.Sort(first)
+	if len(slices.Compact(first)) != len(catalogue.Chambers()) {
+		t.Errorf("the first of each minute: %v", first)
 	}
 }

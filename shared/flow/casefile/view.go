@@ -67,10 +67,28 @@ type DeadlineView struct {
 	Expired   bool   `json:"expired,omitempty"`
 }
 
-// OfficerView says who has the case. An applicant may know the name of the responsible officer (L. 241/1990 art. 5 c.3).
+// OfficerView says who has the case: to the office by tax code, as it was assigned; to an applicant the responsible officer's name and no more
+// (L. 241/1990 art. 5 c.3).
 type OfficerView struct {
-	Name string `json:"name,omitempty"`
-	ID   string `json:"id,omitempty"`
+	Name    string `json:"name,omitempty"`
+	TaxCode string `json:"taxCode,omitempty"`
+}
+
+// InCharge says to the office who has the case in charge; nil: nobody.
+func (c Case) InCharge() *OfficerView {
+	if c.Officer == "" {
+		return nil
+	}
+	return &OfficerView{TaxCode: c.Officer}
+}
+
+// Responsible says to an applicant who answers for the case, once the office has it in charge.
+func (c Case) Responsible() *OfficerView {
+	service, err := catalogue.Find(c.Chamber, c.Service)
+	if err != nil || c.Officer == "" {
+		return nil
+	}
+	return &OfficerView{Name: service.Office.Responsible.Name}
 }
 
 // OutcomeView is what was decided.
@@ -121,7 +139,7 @@ type SurveyView struct {
 	Rated bool   `json:"rated"`
 }
 
-// Show reads everything there is to see of a case.
+// Show reads everything there is to see of a case, but who has it: InCharge or Responsible, by who is looking.
 func (c Case) Show(ctx context.Context, t table.Table) (View, error) {
 	// From the answers to the requests, by sort key: the story and who looked come after, and grow without end.
 	items, err := table.All(ctx, t, table.Query{PK: layout.Application(c.ID), From: layout.Answers(c.ID).SK, To: layout.RequestPrefix + "~"})
@@ -159,9 +177,6 @@ func (c Case) brief() View {
 	v.PresentedAt = &presented
 	v.Deadline = &DeadlineView{
 		Due: Due(c.Application).String(), Suspended: c.State == application.AwaitingIntegration, Expired: c.TermExpired != nil,
-	}
-	if c.Officer != "" {
-		v.Officer = &OfficerView{ID: c.Officer}
 	}
 	v.Outcome = c.outcome()
 	if c.Outcome != nil && c.Outcome.Kind != application.Withdrawal {
@@ -263,10 +278,10 @@ type Summary struct {
 	Officer     *OfficerView  `json:"officer,omitempty"`
 }
 
-// Summary is the case as a line of a list.
-func (c Case) Summary() Summary {
+// Summary is the case as a line of a list; officer is InCharge or Responsible, by who is looking.
+func (c Case) Summary(officer *OfficerView) Summary {
 	v := c.brief()
-	return Summary{v.ID, v.Chamber, v.Service, v.Profile, v.State, v.CreatedAt, v.UpdatedAt, v.PresentedAt, v.Protocol, v.Deadline, v.Officer}
+	return Summary{v.ID, v.Chamber, v.Service, v.Profile, v.State, v.CreatedAt, v.UpdatedAt, v.PresentedAt, v.Protocol, v.Deadline, officer}
 }
 
 // Of decodes a META item that came with others, such as an index page.

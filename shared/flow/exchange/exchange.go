@@ -55,17 +55,14 @@ func (d *Desk) mine(ctx context.Context, who access.Applicant, id string) (casef
 	return c, who.Check(c.Application)
 }
 
-// Show returns a case, as its applicant sees it: the officer by name only.
+// Show returns a case, as its applicant sees it.
 func (d *Desk) Show(ctx context.Context, who access.Applicant, id string) (casefile.View, error) {
 	c, err := d.mine(ctx, who, id)
 	if err != nil {
 		return casefile.View{}, err
 	}
 	v, err := c.Show(ctx, d.Table)
-	v.Officer = nil
-	if service, err := catalogue.Find(c.Chamber, c.Service); err == nil && c.Officer != "" {
-		v.Officer = &casefile.OfficerView{Name: service.Office.Responsible.Name}
-	}
+	v.Officer = c.Responsible()
 	return v, err
 }
 
@@ -118,7 +115,7 @@ func (d *Desk) summaries(ctx context.Context, who access.Applicant, items []tabl
 			return nil, err
 		}
 		if who.Owns(c.Application) {
-			list = append(list, c.Summary())
+			list = append(list, c.Summary(c.Responsible()))
 		}
 	}
 	return list, nil
@@ -367,11 +364,11 @@ func (d *Desk) attached(ctx context.Context, changes *casefile.Changes, c casefi
 			return nil, err
 		case !there || !isReply(file) || file.Used != "" || slices.Contains(ids[:n], id):
 			return nil, problem.New(problem.Invalid, "Un allegato indicato non esiste.").At(pointer, "Allegato sconosciuto.")
-		if err := draft.Verify(ctx, d.Documents, c.ID, file, pointer); err != nil {
-			return nil, err
-		}
 		case !file.Complete:
 			return nil, problem.New(problem.Invalid, "Il caricamento di un allegato non è terminato.").At(pointer, "Caricamento non terminato.")
+		}
+		if err := draft.Verify(ctx, d.Documents, c.ID, file, pointer); err != nil {
+			return nil, err
 		}
 		file.Used = event
 		changes.Add(casefile.Row(item, item.Key, file))

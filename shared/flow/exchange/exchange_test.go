@@ -396,3 +396,23 @@ func TestShownToApplicant(t *testing.T) {
 		t.Error("the outcome's letter bears no number")
 	}
 }
+
+// What an applicant reads of an officer is the responsible's name, in a case and in the list (L. 241/1990 art. 5 c.3).
+func TestOfficerIsNotNamed(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.InProgress()
+	list, _, err := w.Cases.List(ctx, w.Applicant(), "", nil)
+	if err != nil || len(list) != 1 || list[0].Officer == nil || list[0].Officer.Name == "" {
+		t.Fatalf("list %+v, %v", list, err)
+	}
+	v, err := w.Cases.Show(ctx, w.Applicant(), id)
+	if err != nil || v.Officer == nil || v.Officer.Name == "" {
+		t.Fatalf("case %+v, %v", v.Officer, err)
+	}
+	for _, shown := range []any{list, v} {
+		body, err := json.Marshal(shown)
+		if err != nil || strings.Contains(string(body), flowtest.Lucia) {
+			t.Errorf("the officer's tax code is told: %s, %v", body, err)
+		}
+	}
+}

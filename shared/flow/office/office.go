@@ -80,6 +80,7 @@ func (d *Desk) Show(ctx context.Context, who access.Officer, id string) (casefil
 		return casefile.View{}, err
 	}
 	v, err := c.Show(ctx, d.Table)
+	v.Officer = c.InCharge()
 	if v.Survey != nil {
 		v.Survey.Token = "" // the rating is the applicant's alone
 	}
@@ -135,7 +136,7 @@ func (d *Desk) List(ctx context.Context, who access.Officer, f Filter, after *ta
 			return nil, nil, err
 		}
 		if f.admits(c) && who.Check(c.Application, service.Office.ID) == nil {
-			list = append(list, c.Summary())
+			list = append(list, c.Summary(c.InCharge()))
 		}
 	}
 	return list, page.Next, nil

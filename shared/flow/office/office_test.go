@@ -260,7 +260,7 @@ func TestAssign(t *testing.T) {
 		refused(t, name, err, problem.Invalid, "#/officer")
 	}
 	w.State(id, application.Registered)
-	if v, err := desk.Assign(ctx, w.Officer(), id, ""); err != nil || v.Officer.ID != flowtest.Lucia {
+	if v, err := desk.Assign(ctx, w.Officer(), id, ""); err != nil || v.Officer.TaxCode != flowtest.Lucia {
 		t.Errorf("to oneself: %v", err)
 	}
 	if _, err := desk.Assign(ctx, w.Officer(), id, ""); err != nil || w.Told(id, application.TakenInCharge) != 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -158,8 +159,8 @@ func entries(items []table.Item, year int) ([]RegisteredView, error) {
 	return list, nil
 }
 
-// Annul asks for the annulment of a number: never a change, but a record appended beside it, with reason and authorising provision. The same
-// number asked for again with the same reasons is one event.
+// Annul asks for the annulment of a number: never a change, but a record appended beside it, with reason and authorising provision. A number is
+// annulled once: asked for again with the same words while the record is on its way it is the same request, with other words a conflict.
 func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number uint64, reason, provision string) (string, error) {
 	entry, err := d.Entry(ctx, who, year, number)
 	if err != nil {
@@ -175,7 +176,7 @@ func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number u
 	// One line each: the register takes no other.
 	reason, provision = register.OneLine(reason, register.MaxSubject), register.OneLine(provision, register.MaxName)
 	at := d.Now()
-	event := "annul-" + who.Chamber + "-" + strconv.Itoa(year) + "-" + entry.Number + "-" + register.Digest([]byte(reason + "\n" + provision))[:32]
+	event := "annul-" + who.Chamber + "-" + strconv.Itoa(year) + "-" + entry.Number
 	filing := correspondence.Filing{
 		Target: correspondence.ToNothing,
 		Entry:  register.Entry{Chamber: who.Chamber, Book: correspondence.Book(chamber)},
@@ -190,8 +191,12 @@ func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number u
 		return "", err
 	}
 	err = step.Retry(ctx, func() error {
-		if _, _, there, err := step.Read(ctx, d.Table, owed.Key()); err != nil || there {
+		asked, _, there, err := step.Read(ctx, d.Table, owed.Key())
+		if err != nil {
 			return err
+		}
+		if there {
+			return sameAnnulment(asked, *filing.Annul)
 		}
 		promise, err := owed.Promise()
 		if err != nil {
@@ -203,6 +208,18 @@ func (d *Desk) Annul(ctx context.Context, who access.Officer, year int, number u
 		d.Post.Send(ctx, owed)
 	}
 	return event, err
+}
+
+// sameAnnulment tells whether what is owed already is the annulment asked for.
+func sameAnnulment(asked step.Owed, wanted correspondence.Annul) error {
+	var filing correspondence.Filing
+	if err := json.Unmarshal(asked.Payload, &filing); err != nil {
+		return fmt.Errorf("reading annulment: %w", err)
+	}
+	if filing.Annul == nil || filing.Annul.Reason != wanted.Reason || filing.Annul.Provision != wanted.Provision {
+		return problem.New(problem.Conflict, "L'annullamento di questo numero è già stato chiesto, con un altro motivo o provvedimento.")
+	}
+	return nil
 }
 
 // SealView is a day of the register: open, or sealed with its list.
