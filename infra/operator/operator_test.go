@@ -22,6 +22,7 @@ import (
 
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/problem"
+	"sportello/shared/flow/access"
 	"sportello/shared/flow/officers"
 	"sportello/shared/platform/table"
 )
@@ -193,6 +194,55 @@ func TestSeed(t *testing.T) {
 	stolen := map[string]string{"bergamo": keys["milano"]}
 	if err := i.seedKey(ctx, "bergamo", stolen); err != nil || stolen["bergamo"] == keys["milano"] {
 		t.Errorf("another chamber's key was kept (%v)", err)
+	}
+}
+
+// A chamber's first officer is made with the runbook's command, without rights, and must be able to add the others.
+func TestFirstOfficerManages(t *testing.T) {
+	const first, second = "RSSMRA80A01H501U", "CLMNNA74P48F205H"
+	ctx := context.Background()
+	i, _ := newInstallation(t)
+	o := &options{messages: &bytes.Buffer{}}
+	list := func() map[string][]access.Right {
+		t.Helper()
+		all, err := i.roster.List(ctx, access.Officer{Chamber: "milano", Rights: officers.Rights()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rights := map[string][]access.Right{}
+		for _, officer := range all {
+			rights[officer.TaxCode] = officer.Rights
+		}
+		return rights
+	}
+	appoint := func(taxCode string, rights ...access.Right) {
+		t.Helper()
+		if err := i.appoint(ctx, o, "milano", officers.Details{TaxCode: taxCode, Name: "Mario Rossi", Rights: rights}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manages := func(taxCode string) bool { return slices.Contains(list()[taxCode], access.Manage) }
+
+	appoint(first, access.Work) // as the command once did: nobody can add anybody
+	appoint(first)
+	if !manages(first) {
+		t.Fatalf("the first officer may only %v", list()[first])
+	}
+	by := access.Officer{Chamber: "milano", TaxCode: first, Rights: list()[first]}
+	if _, err := i.roster.Add(ctx, by, officers.Details{TaxCode: "GRCPLA82E17A794J", Name: "Paola Greco", Rights: officers.Rights()}); err != nil {
+		t.Errorf("the first officer cannot add the second: %v", err)
+	}
+	appoint(second)
+	if !slices.Equal(list()[second], []access.Right{access.Work}) {
+		t.Errorf("who comes later may %v", list()[second])
+	}
+	appoint(first) // given twice, with others on the list
+	if !manages(first) {
+		t.Error("the command given twice took a right away")
+	}
+	appoint(first, access.Work)
+	if manages(first) {
+		t.Error("rights that were given in so many words were not taken")
 	}
 }
 
