@@ -26,7 +26,7 @@ import (
 	"sportello/shared/platform/table"
 )
 
-// Writer composes a message: the same message always as the same bytes.
+// Writer composes a message: the same message always as the same bytes. queue.ErrPermanent: this one never.
 type Writer interface {
 	Compose(m Message) ([]byte, error)
 }
@@ -103,6 +103,10 @@ type sending struct {
 // Send works on the message that the envelope points at, as far as it comes now. An error means that the queue shall deliver it again.
 func (d *Desk) Send(ctx context.Context, e queue.Envelope) error {
 	s, there, err := d.read(ctx, table.Key{PK: e.PK, SK: e.SK})
+	return problems.Halt(ctx, d.Table, e, d.Now(), d.send(ctx, e))
+}
+
+func (d *Desk) send(ctx context.Context, e queue.Envelope) error {
 	if err != nil || !there {
 		return err
 	}
@@ -205,6 +209,9 @@ func (d *Desk) offer(ctx context.Context, s sending) error {
 	}
 	raw, err := d.compose(ctx, s.mail, chamber)
 	if err != nil {
+	if errors.Is(err, queue.ErrPermanent) {
+		return d.fail(ctx, s, problems.MailFailed, "Il messaggio non si può inviare per PEC, per esempio perché gli allegati sono troppo grandi: proporre la consegna su carta.")
+	}
 		return err
 	}
 	if raw, err = d.archived(ctx, s.mail, raw); err != nil {

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
 	"sportello/shared/domain/pec"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/notify"
 	"sportello/shared/flow/problems"
 	"sportello/shared/platform/queue"
+	"sportello/shared/platform/table"
 )
 
 var ctx = context.Background()
@@ -332,4 +335,87 @@ func TestLateDelivery(t *testing.T) {
 	w.Pass(31 * 24 * time.Hour)
 	w.Rest()
 	w.State(id, application.Preserved)
+}
+
+// clumsy cannot compose.
+type clumsy struct{ notify.Writer }
+
+func (clumsy) Compose(notify.Message) ([]byte, error) {
+	return nil, fmt.Errorf("too large: %w", queue.ErrPermanent)
+}
+
+// What no retry can mend has an owner at once, whatever becomes of a commit: work that waits for the developers is parked, and a message that
+// cannot be one ends as the provider's refusal does.
+func TestPermanent(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, w *flowtest.World, m correspondence.Mail)
+		state pec.State
+		kind  problems.Kind
+		owed  int
+	}{
+		"no row": {func(t *testing.T, w *flowtest.World, m correspondence.Mail) {
+			item, err := table.One(ctx, w.Applications, layout.Mail(m.Application, m.ID))
+			if err != nil || w.Applications.Memory.Commit(ctx, table.Delete(item)) != nil {
+				t.Fatal(err)
+			}
+		}, "", problems.Halted, 1},
+		"unknown chamber": {func(t *testing.T, w *flowtest.World, m correspondence.Mail) {
+			item, err := table.One(ctx, w.Applications, layout.Mail(m.Application, m.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Chamber = "nowhere"
+			change, err := m.Row(item)
+			if err != nil || w.Applications.Memory.Commit(ctx, change) != nil {
+				t.Fatal(err)
+			}
+		}, pec.StatePrepared, problems.Halted, 1},
+		"the provider has no such account": {func(_ *testing.T, w *flowtest.World, _ correspondence.Mail) {
+			w.Mail.Answers = slices.Repeat([]error{queue.ErrPermanent}, 9)
+		}, pec.StatePrepared, problems.Halted, 1},
+		"cannot be composed": {func(t *testing.T, w *flowtest.World, _ correspondence.Mail) {
+			c := w.Notify.Config
+			c.Writer = clumsy{c.Writer}
+			var err error
+			if w.Notify, err = notify.New(c); err != nil {
+				t.Fatal(err)
+			}
+		}, pec.StateFailed, problems.MailFailed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := 0; n <= 4; n++ {
+				for _, fault := range flowtest.Faults {
+					w := flowtest.New(t)
+					id, message := acknowledgement(t, w)
+					c.spoil(t, w, w.Letter(id, correspondence.Acknowledgement))
+					w.Applications.FailAt(w.Applications.Commits+n, fault) // n = 0: none fails
+					_ = w.Deliver(message)
+					_ = w.Deliver(message) // as the queue does after a failure
+					if n == 0 {
+						stopped(t, w, c.kind, c.owed)
+						if c.state != "" && w.Letter(id, correspondence.Acknowledgement).State != c.state {
+							t.Errorf("the letter is %s", w.Letter(id, correspondence.Acknowledgement).State)
+						}
+					}
+					w.Pass(2 * time.Hour)
+					w.Sweep()
+					w.Settle()
+					stopped(t, w, c.kind, c.owed)
+				}
+			}
+		})
+	}
+}
+
+func stopped(t *testing.T, w *flowtest.World, kind problems.Kind, owed int) {
+	t.Helper()
+	n := 0
+	for _, item := range w.Outbox() {
+		if strings.HasPrefix(item.PK, "OUT#PEC#") {
+			n++
+		}
+	}
+	if got := w.Kinds(); !slices.Equal(got, []problems.Kind{kind}) || n != owed || len(w.Mail.Taken) != 0 {
+		t.Errorf("problems %v, owed %d, taken %d", got, n, len(w.Mail.Taken))
+	}
 }

@@ -5,11 +5,13 @@ package problems
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/step"
+	"sportello/shared/platform/queue"
 	"sportello/shared/platform/table"
 )
 
@@ -22,6 +24,7 @@ type Kind string
 const (
 	Poisoned      Kind = "registration-refused" // the register's rules refuse the document: call the developers
 	Overdue       Kind = "overdue"              // a step failed five times: look at the partner, then retry
+	Halted        Kind = "halted"               // a step cannot go on with what it was given: call the developers, then retry
 	MailFailed    Kind = "mail-failed"          // no certified delivery: paper, or another address
 	MailUncertain Kind = "mail-uncertain"       // sent twice, no receipt: ask the provider
 	NoAddress     Kind = "no-address"           // the recipient has no certified address: paper
@@ -170,7 +173,7 @@ func wake(ctx context.Context, t table.Table, key table.Key, now time.Time) (*st
 		return nil, table.Change{}, err
 	}
 	// The attempt goes up so that the message's deduplication id is new.
-	owed.Parked, owed.Problem, owed.Retried, owed.Attempts = false, "", true, owed.Attempts+1
+	owed.Parked, owed.Problem, owed.Retried, owed.Attempts, owed.Waits = false, "", true, owed.Attempts+1, now
 	item, err = owed.Row(item, now.Add(step.FirstSweep))
 	return &owed, table.Put(item), err
 }
@@ -200,4 +203,27 @@ func Park(ctx context.Context, t table.Table, owed step.Owed, item table.Item, k
 		changes = append(changes, change)
 	}
 	return changes, err
+}
+
+// Halt is what a step makes of the error that it ended with. One that no retry can mend parks the outbox row and opens its problem at once,
+// and goes on to the log; if the parking did not go through, what comes back is to be retried, so that neither is forgotten.
+func Halt(ctx context.Context, t table.Table, e queue.Envelope, now time.Time, cause error) error {
+	if !errors.Is(cause, queue.ErrPermanent) {
+		return cause
+	}
+	err := step.Retry(ctx, func() error {
+		owed, item, there, err := step.Read(ctx, t, table.Key{PK: e.PK, SK: e.SK})
+		if err != nil || !there || owed.Parked {
+			return err
+		}
+		changes, err := Park(ctx, t, owed, item, Halted, "Un passaggio automatico non può proseguire: va avvisata l'assistenza tecnica.", now)
+		if err != nil {
+			return err
+		}
+		return t.Commit(ctx, changes...)
+	})
+	if err != nil {
+		return fmt.Errorf("parking: %w (after: %v)", err, cause) // not %w: the cause alone would count as done
+	}
+	return cause
 }

@@ -30,6 +30,10 @@ func (d *Desk) Apply(ctx context.Context, e queue.Envelope) error {
 	if e.Kind != string(step.Apply) {
 		return fmt.Errorf("applying %q: %w: unknown kind", e.Kind, queue.ErrPermanent)
 	}
+	return problems.Halt(ctx, d.Applications, e, d.Now(), d.apply(ctx, e))
+}
+
+func (d *Desk) apply(ctx context.Context, e queue.Envelope) error {
 	var letters []step.Owed
 	err := step.Retry(ctx, func() error {
 		letters = nil

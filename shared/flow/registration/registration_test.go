@@ -18,6 +18,7 @@ import (
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/problems"
+	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/queue"
@@ -416,6 +417,24 @@ func TestRestore(t *testing.T) {
 	w := flowtest.New(t)
 	w.Registered()
 	w.At(time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC))
+// A number that nobody knows how to apply is parked with an owner; it keeps its place in the register.
+func TestUnknownTarget(t *testing.T) {
+	w := flowtest.New(t)
+	event := w.NewID()
+	entry := register.Entry{
+		Direction: register.In, Kind: register.IncomingMail, Event: event, Chamber: flowtest.Chamber, Book: correspondence.Book(w.TheChamber()),
+	}.Presented(w.Now())
+	entry.Senders = []register.Party{{Name: "Giulia Rinaldi"}}
+	entry.Recipients = []register.Party{correspondence.Us(w.TheChamber())}
+	entry.Subject, entry.Document = "Messaggio", register.Document{SHA256: register.Digest(nil), MediaType: "message/rfc822"}
+	entry.Classification = inbox.Unclassified
+	file(t, w, correspondence.Filing{Entry: entry, Target: "elsewhere"}, event)
+	w.Settle()
+	if kinds := w.Kinds(); !slices.Equal(kinds, []problems.Kind{problems.Halted}) || len(w.Entries(book)) != 1 {
+		t.Errorf("problems %v, %d entries, reported %v", kinds, len(w.Entries(book)), w.Reported)
+	}
+}
+
 	copied := w.Register.Snapshot()
 	w.Registered()
 	w.CloseDays()
