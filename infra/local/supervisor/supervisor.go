@@ -134,7 +134,7 @@ func (s *Supervisor) prepare(out io.Writer) error {
 	if err := s.seedSecrets(); err != nil {
 		return err
 	}
-	if err := s.resolve(); err != nil {
+	if s.cloud, err = s.resolve(s.services.Parameters.Value); err != nil {
 		return err
 	}
 	if err := s.watch(); err != nil {
@@ -143,42 +143,16 @@ func (s *Supervisor) prepare(out io.Writer) error {
 	return s.listen()
 }
 
-// watch makes the guard, and says where the emulators are behind it.
-func (s *Supervisor) watch() error {
-	var err error
-	if s.ledger, err = guard.OpenLedger(s.config.Grants, s.cloud); err != nil {
-		return err
-	}
-	s.guard = guard.New(guard.Config{
-		Cloud: s.cloud, Region: region, Account: account, Administrator: emulator.AccessKey, Ledger: s.ledger, Log: s.log,
-	})
-	behind, err := s.config.Ports.behind()
-	if err != nil {
-		return err
-	}
-	s.storage = emulator.Config{
-		Modules: filepath.Join(s.config.Root, "infra", "local", "npm"), Gateway: filepath.Join(s.config.Bin, "versitygw"),
-		Data: filepath.Join(s.config.Data, "data"), ClockFile: s.clock.Path(), Region: region,
-		DynamoDB: s.config.Ports.DynamoDB, S3: s.config.Ports.S3, SQS: s.config.Ports.SQS, Behind: behind,
-		ExternalDynamoDB: s.config.DynamoDBEndpoint, Output: s.console.Quiet,
-	}
-	for _, f := range s.cloud.Functions {
-		s.storage.AccessKeys = append(s.storage.AccessKeys, guard.AccessKey(f.ID))
-	}
-	return nil
-}
-
-func (s *Supervisor) resolve() error {
+func (s *Supervisor) resolve(stored func(string) (string, bool)) (*template.Cloud, error) {
 	t, err := template.Load(filepath.Join(s.config.Root, "template.yaml"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.cloud, err = t.Resolve(template.Settings{
+	return t.Resolve(template.Settings{
 		Region: region, Account: account, Stack: stack,
 		QueueBase: s.addresses.SQS, BucketHost: loopback(s.config.Ports.S3),
-		Stored: s.services.Parameters.Value, Parameters: s.parameters(),
+		Stored: stored, Parameters: s.parameters(),
 	})
-	return err
 }
 
 // parameters are the values of the template's parameters here.

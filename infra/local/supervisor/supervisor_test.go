@@ -308,6 +308,46 @@ func TestRun(t *testing.T) {
 		}
 	})
 
+	t.Run("permissions", func(t *testing.T) {
+		call := func(service, operation, endpoint, body string) map[string]any {
+			order, err := json.Marshal(map[string]string{"do": "call", "env": endpoint, "service": service, "target": operation, "body": body})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c.want("POST", "/functions/WebFunction/invoke", string(order))["payload"].(map[string]any)
+		}
+		queue := fmt.Sprintf(`{"QueueUrl":"%s/000000000000/sportello-local-WorkQueue","MessageBody":"x"}`, c.at.SQS)
+		for _, one := range []struct {
+			service, operation, endpoint, body string
+			status                             float64
+		}{
+			{"sqs", "AmazonSQS.SendMessage", "AWS_ENDPOINT_URL_SQS", queue, 403},
+			{"dynamodb", "DynamoDB_20120810.Scan", "AWS_ENDPOINT_URL_DYNAMODB", `{"TableName":"sportello-local-Things"}`, 400},
+			{"ssm", "AmazonSSM.GetParameter", "AWS_ENDPOINT_URL", `{"Name":"/sportello/local/origin"}`, 400},
+			{"kms", "TrentService.GetPublicKey", "AWS_ENDPOINT_URL", `{"KeyId":"alias/sportello-local-identity"}`, 400},
+			{"apigateway", "", "AWS_ENDPOINT_URL", "", 400},
+		} {
+			out := call(one.service, one.operation, one.endpoint, one.body)
+			if out["status"] != one.status || !strings.Contains(fmt.Sprint(out["body"]), "assumed-role/sportello-local-WebFunctionRole") {
+				t.Errorf("%s: %v", one.service, out)
+			}
+		}
+		if status, out := c.call("POST", c.at.SQS, queue, "X-Amz-Target", "AmazonSQS.SendMessage"); status != http.StatusBadRequest {
+			t.Errorf("unsigned: %d %v", status, out)
+		}
+		grants := c.want("GET", "/grants", "")
+		if want := []any{"WebFunction Fail sqs:SendMessage sportello-local-FailedQueue"}; !slices.Equal(grants["used"].([]any), want) {
+			t.Errorf("used: %v", grants["used"])
+		}
+		if len(grants["refused"].([]any)) != 5 {
+			t.Errorf("refused: %v", grants["refused"])
+		}
+		var unused strings.Builder
+		if err := supervisor.Unused(config(t, root, bin, data), &unused); err != nil || unused.String() != "WebFunction Never sqs:PurgeQueue sportello-local-FailedQueue\n" {
+			t.Errorf("unused: %q, %v", unused.String(), err)
+		}
+	})
+
 	t.Run("one at a time", func(t *testing.T) {
 		err := supervisor.Run(t.Context(), config(t, root, bin, data, "--free-ports"), io.Discard, nil)
 		if err == nil || !strings.Contains(err.Error(), data) {

@@ -3,6 +3,7 @@
 //
 //	local [run]     builds what is stale, and runs until it is interrupted
 //	local build     builds functions, emulators and site, as far as they are stale
+//	local grants    prints which permissions of the template no run used (--grants)
 //	local version   prints the versions of what it is made of
 //
 // Every flag has an environment variable; `local run -help` lists both.
@@ -78,10 +79,12 @@ func run(ctx context.Context, args []string) error {
 			return nil
 		}
 		return err
+	case "grants":
+		return supervisor.Unused(c, os.Stdout)
 	case "version":
 		return version(os.Stdout)
 	}
-	return fmt.Errorf("unknown command %q: run, build or version", command)
+	return fmt.Errorf("unknown command %q: run, build, grants or version", command)
 }
 
 func makeAll(ctx context.Context, c supervisor.Config, out io.Writer) error {
