@@ -30,7 +30,6 @@ import (
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/login"
 	"sportello/shared/platform/companies"
-	"sportello/shared/platform/infocamere"
 	"sportello/shared/platform/jws"
 	"sportello/shared/platform/kmssign"
 	"sportello/shared/platform/oidc"
@@ -38,6 +37,7 @@ import (
 
 type environment struct {
 	lambdafn.Environment
+	assembly.InfoCamere
 	Sessions    string `env:"TABLE_SESSIONS,required,notEmpty"`
 	Portal      string `env:"PORTAL_BASE,required,notEmpty"`
 	SPID        string `env:"SPID_ISSUER,required,notEmpty"`
@@ -93,9 +93,12 @@ func newDesk(p *lambdafn.Process, env environment, sessions *login.Sessions, sec
 	if err != nil {
 		return nil, err
 	}
-	client, err := companies.New(infocamere.Config{
-		URL: env.Companies, ClientID: env.ClientID, Signer: signer, Timeout: registerTimeout,
-	})
+	infocamere, err := env.InfoCamere.Companies(env.Companies, signer)
+	if err != nil {
+		return nil, err
+	}
+	infocamere.Timeout = registerTimeout
+	client, err := companies.New(infocamere)
 	if err != nil {
 		return nil, err
 	}

@@ -26,16 +26,20 @@ import (
 
 type environment struct {
 	lambdafn.Environment
+	assembly.InfoCamere
 	Applications string `env:"TABLE_APPLICATIONS,required,notEmpty"`
 	Documents    string `env:"BUCKET_DOCUMENTS,required,notEmpty"`
 	Archive      string `env:"BUCKET_ARCHIVE,required,notEmpty"`
 	SMTP         string `env:"PEC_SMTP,required,notEmpty"`
 	IMAP         string `env:"PEC_IMAP,required,notEmpty"`
-	ClientID     string `env:"OIDC_CLIENT_ID,required,notEmpty"`
 	IdentityKey  string `env:"IDENTITY_KEY,required,notEmpty"`
 	INIPEC       string `env:"INIPEC_URL,required,notEmpty"`
 	INAD         string `env:"INAD_URL,required,notEmpty"`
 	PDND         string `env:"PDND_URL,required,notEmpty"`
+	PDNDAudience string `env:"PDND_AUDIENCE"`
+	PDNDClient   string `env:"PDND_CLIENT_ID,required,notEmpty"`
+	PDNDKey      string `env:"PDND_KEY_ID"`
+	PDNDPurpose  string `env:"PDND_PURPOSE_ID,required,notEmpty"`
 }
 
 func main() { lambdafn.Main(wire) }
@@ -49,9 +53,13 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
+	certificate, err := env.Certificate()
+	if err != nil {
+		return nil, err
+	}
 	book, err := addresses.New(addresses.Config{
-		INIPECURL: env.INIPEC, INADURL: env.INAD, PDNDURL: env.PDND, ClientID: env.ClientID, Signer: signer,
-		KeyID: signer.Thumbprint, PurposeID: purpose,
+		INIPECURL: env.INIPEC, INADURL: env.INAD, PDNDURL: env.PDND, Signer: signer, ClientID: env.InfoCamereClientID, Certificate: certificate,
+		PDNDClientID: env.PDNDClient, KeyID: keyID(env.PDNDKey, signer), PurposeID: env.PDNDPurpose, Audience: env.PDNDAudience,
 	})
 	if err != nil {
 		return nil, err
@@ -66,6 +74,10 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	return sqs.Handler(p.Log, desk.Send), nil
 }
 
-// purpose is the PDND purpose under which INAD is asked: service of documents of administrative procedures. The id is assigned at PDND;
-// one per installation.
-const purpose = "sportello-notifiche"
+// keyID is the id that PDND gave our key, or where it gave none the key's thumbprint.
+func keyID(given string, signer *kmssign.Key) func(context.Context) (string, error) {
+	if given == "" {
+		return signer.Thumbprint
+	}
+	return func(context.Context) (string, error) { return given, nil }
+}

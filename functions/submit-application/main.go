@@ -20,18 +20,17 @@ import (
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/submit"
 	"sportello/shared/platform/companies"
-	"sportello/shared/platform/infocamere"
 	"sportello/shared/platform/kmssign"
 )
 
 type environment struct {
 	lambdafn.Environment
 	assembly.Queues
+	assembly.InfoCamere
 	Applications string `env:"TABLE_APPLICATIONS,required,notEmpty"`
 	Sessions     string `env:"TABLE_SESSIONS,required,notEmpty"`
 	Documents    string `env:"BUCKET_DOCUMENTS,required,notEmpty"`
 	Portal       string `env:"PORTAL_BASE,required,notEmpty"`
-	ClientID     string `env:"OIDC_CLIENT_ID,required,notEmpty"`
 	IdentityKey  string `env:"IDENTITY_KEY,required,notEmpty"`
 	Companies    string `env:"COMPANIES_URL,required,notEmpty"`
 }
@@ -55,7 +54,11 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	register, err := companies.New(infocamere.Config{URL: env.Companies, ClientID: env.ClientID, Signer: signer})
+	infocamere, err := env.InfoCamere.Companies(env.Companies, signer)
+	if err != nil {
+		return nil, err
+	}
+	register, err := companies.New(infocamere)
 	if err != nil {
 		return nil, err
 	}

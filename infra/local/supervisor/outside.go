@@ -22,6 +22,9 @@ import (
 // clientID is our name at the identity providers and registers.
 const clientID = "sportello-local"
 
+// pdndPurpose is what the simulated PDND approved.
+const pdndPurpose = "5a1d0f5e-1f0a-4c53-9d6e-3c1f2b7a9e10"
+
 // world is the outside world's process.
 type world struct {
 	process *process.Process

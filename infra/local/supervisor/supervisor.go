@@ -163,7 +163,7 @@ func (s *Supervisor) parameters() map[string]string {
 		"PortalScheme": "http", "PortalDomain": "localhost:" + strconv.Itoa(s.config.Ports.Portal),
 		"CertificateArn": "arn:aws:acm:us-east-1:" + account + ":certificate/local",
 		"ObjectLockMode": "GOVERNANCE", "ObjectLockDays": "1",
-		"SpidIssuer": outside + "/spid", "CieIssuer": outside + "/cie", "OidcClientId": clientID,
+		"SpidIssuer": outside + "/spid", "CieIssuer": outside + "/cie", "OidcClientId": clientID, "InfocamereClientId": clientID, "PdndClientId": clientID, "PdndPurposeId": pdndPurpose,
 		"CompaniesUrl": outside + "/registro-imprese", "InipecUrl": outside + "/inipec",
 		"InadUrl": outside + "/inad", "PdndUrl": outside + "/pdnd", "PreservationUrl": outside + "/conservazione",
 		"PecSmtp": s.addresses.SMTP, "PecImap": s.addresses.IMAP, "PecDomain": "sportello.example.it",

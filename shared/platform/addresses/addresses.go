@@ -32,14 +32,17 @@ type Config struct {
 	INIPECURL string     // base address, required
 	INADURL   string     // base address, required
 	PDNDURL   string     // base address of the PDND authorization server, required
-	ClientID  string     // as registered with InfoCamere and PDND, required
-	Signer    jws.Signer // the registered key, required
+	Signer    jws.Signer // the key that is registered with all of them, required
 
-	Scope       string                                // of INI-PEC; infocamere.DefaultScope if empty
-	Certificate [][]byte                              // DER, sent to InfoCamere as x5c; may be absent
-	KeyID       func(context.Context) (string, error) // the key's id at PDND; nil: none is sent
-	PurposeID   string                                // of the PDND purpose under which INAD is asked, required
-	Audience    string                                // of PDND's authorization server; PDNDURL if empty
+	ClientID string // as registered with InfoCamere, required
+
+	Scope       string   // of INI-PEC; infocamere.DefaultScope if empty
+	Certificate [][]byte // DER, sent to InfoCamere as x5c; may be absent
+
+	PDNDClientID string                                // as registered with PDND, required
+	KeyID        func(context.Context) (string, error) // the key's id at PDND; nil: none is sent
+	PurposeID    string                                // of the PDND purpose under which INAD is asked, required
+	Audience     string                                // of PDND's authorization server; PDNDURL if empty
 
 	HTTP    *http.Client  // nil: one of its own
 	Timeout time.Duration // of one call; 0: partner.DefaultTimeout
@@ -54,8 +57,8 @@ type Book struct {
 
 // New checks the configuration. Nothing is called yet.
 func New(config Config) (*Book, error) {
-	if config.INADURL == "" || config.PDNDURL == "" || config.PurposeID == "" {
-		return nil, errors.New("configuring addresses: INADURL, PDNDURL and PurposeID are required")
+	if config.INADURL == "" || config.PDNDURL == "" || config.PDNDClientID == "" || config.PurposeID == "" {
+		return nil, errors.New("configuring addresses: INADURL, PDNDURL, PDNDClientID and PurposeID are required")
 	}
 	if config.Now == nil {
 		config.Now = time.Now

@@ -24,6 +24,8 @@ const (
 	mario identity.TaxCode = "RSSMRA80A01H501U"
 	acme  identity.TaxCode = "02313821007"
 	beta  identity.TaxCode = "12345678903"
+
+	pdndClient = "5a1d0f5e-pdnd"
 )
 
 // world plays INI-PEC, INAD and PDND.
@@ -63,7 +65,7 @@ func (w *world) open(lists, rest string) *Book {
 	w.t.Helper()
 	book, err := New(Config{
 		INIPECURL: lists, INADURL: rest + "/inad/", PDNDURL: rest + "/pdnd", ClientID: infocameretest.ClientID, Signer: jwstest.New(w.t),
-		PurposeID: "purpose", Now: func() time.Time { return w.now }, Timeout: time.Second,
+		PDNDClientID: pdndClient, PurposeID: "purpose", Now: func() time.Time { return w.now }, Timeout: time.Second,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -114,7 +116,7 @@ func (w *world) token(rw http.ResponseWriter, r *http.Request) {
 	}
 	payload, err := assertion.Verify(&jwstest.New(w.t).PublicKey)
 	var claims struct{ Iss, Sub, Aud, Jti, PurposeID string }
-	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Iss != r.FormValue("client_id") || claims.PurposeID != "purpose" ||
+	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Iss != pdndClient || r.FormValue("client_id") != pdndClient || claims.PurposeID != "purpose" ||
 		!strings.HasSuffix(claims.Aud, "/pdnd") || r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_assertion_type") != clientAssertion {
 		rw.WriteHeader(400)
 		return

@@ -84,14 +84,14 @@ func (v *voucher) request(ctx context.Context, now time.Time) (*http.Request, er
 		header["kid"] = kid
 	}
 	assertion, err := jws.Compact(ctx, v.config.Signer, header, map[string]any{
-		"iss": v.config.ClientID, "sub": v.config.ClientID, "aud": v.audience, "purposeId": v.config.PurposeID,
+		"iss": v.config.PDNDClientID, "sub": v.config.PDNDClientID, "aud": v.audience, "purposeId": v.config.PurposeID,
 		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(), "jti": jws.ID(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	form := url.Values{
-		"client_id": {v.config.ClientID}, "grant_type": {"client_credentials"},
+		"client_id": {v.config.PDNDClientID}, "grant_type": {"client_credentials"},
 		"client_assertion_type": {clientAssertion}, "client_assertion": {assertion},
 	}
 	req, err := http.NewRequest(http.MethodPost, v.endpoint, strings.NewReader(form.Encode()))
