@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/edge/lambdafn"
@@ -28,14 +29,16 @@ func (h handler) handle(ctx context.Context, task lambdafn.Task) error {
 	return fmt.Errorf("unknown task %q", task.Task)
 }
 
+// late is after how long an effect that is owed is named in the log, for whom the alarm wakes.
+const late = 5 * time.Minute
+
 // sweep does what is due, and tells the alarms what it saw.
 func (h handler) sweep(ctx context.Context) error {
 	swept, err := h.desk.Sweep(ctx)
 	if err != nil {
 		return err
 	}
-	unsealed := 0
-	open := 0
+	unsealed, open, silence := 0, 0, time.Duration(0)
 	for _, c := range catalogue.Chambers() {
 		days, err := h.registry.Unsealed(ctx, c.ID)
 		if err != nil {
@@ -46,15 +49,19 @@ func (h handler) sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		open += problems
+		open, silence = open+problems.Problems, max(silence, problems.OldestSilence)
 	}
 	m := h.p.Metrics
 	m.Put("OldestOverdueOutboxSeconds", lambdafn.Seconds, swept.OldestOverdue.Seconds())
 	m.Put("RegistrationAgeSeconds", lambdafn.Seconds, swept.OldestRegistration.Seconds())
-	m.Put("MailWithoutReceiptHours", lambdafn.Count, swept.OldestSilence.Hours())
+	m.Put("MailWithoutReceiptHours", lambdafn.Count, silence.Hours())
 	m.Count("OpenProblems", open)
 	m.Count("DayUnsealed", unsealed)
 	m.Count("SweepHeartbeat", 1)
+	if oldest := swept.Oldest; swept.OldestOverdue > late {
+		h.p.Log.WarnContext(ctx, "an effect is missing", "kind", oldest.Kind, "chamber", oldest.Chamber, "application", oldest.Application,
+			"event", oldest.Event, "attempts", oldest.Attempts, "seconds", int(swept.OldestOverdue.Seconds()))
+	}
 	if swept.Failed > 0 {
 		h.p.Log.WarnContext(ctx, "sweep left items behind", "done", swept.Done, "failed", swept.Failed)
 	}

@@ -41,9 +41,21 @@ func New(c Config) (*Desk, error) {
 type Swept struct {
 	Done          int
 	Failed        int
-	OldestOverdue time.Duration // of outbox rows: since they were promised
-	// OldestRegistration is the same for documents without a number, OldestSilence for messages without a final receipt.
-	OldestRegistration, OldestSilence time.Duration
+	OldestOverdue time.Duration // of outbox rows: since they were promised, or since they stopped waiting by design
+	Oldest        step.Owed     // whose age that is
+	// OldestRegistration is the same for documents without a number.
+	OldestRegistration time.Duration
+}
+
+// saw counts a row that is owed.
+func (s *Swept) saw(owed step.Owed, now time.Time) {
+	age := owed.Age(now)
+	if age > s.OldestOverdue {
+		s.OldestOverdue, s.Oldest = age, owed
+	}
+	if owed.Kind == step.Register {
+		s.OldestRegistration = max(s.OldestRegistration, age)
+	}
 }
 
 // MaxSweep bounds one sweep; the next goes on. It keeps a sweep within its minute.
@@ -57,6 +69,9 @@ func (d *Desk) Sweep(ctx context.Context) (Swept, error) {
 		if err := d.shard(ctx, shard, now, &swept); err != nil {
 			return swept, err
 		}
+		if err := d.waiting(ctx, shard, now, &swept); err != nil {
+			return swept, err
+		}
 	}
 	return swept, nil
 }
@@ -64,9 +79,11 @@ func (d *Desk) Sweep(ctx context.Context) (Swept, error) {
 // maxPages bounds how many pages of failing items a sweep looks past: they stay in front, where they were due.
 const maxPages = 8
 
+// part is a shard's part of a sweep.
+const part = MaxSweep / layout.Shards
+
 // shard works on what is due in one shard, at most its part of a sweep.
 func (d *Desk) shard(ctx context.Context, shard int, now time.Time, swept *Swept) error {
-	const part = MaxSweep / layout.Shards
 	q := table.Query{Index: layout.Timers, PK: layout.TimerShard(shard), To: layout.Millis(now) + "~", Limit: part}
 	for range maxPages {
 		page, err := d.Table.Query(ctx, q)
@@ -90,13 +107,42 @@ func (d *Desk) shard(ctx context.Context, shard int, now time.Time, swept *Swept
 	return nil
 }
 
+// waiting measures the rows of a shard that are owed and not due in this sweep: one that is stuck is due at growing distances, and an alarm
+// that saw it only then would fall silent in between. It begins with those that were tried most often, which lie furthest ahead, and stops
+// after as many pages as a sweep: what is left out then is due soonest, and the next sweeps count it.
+func (d *Desk) waiting(ctx context.Context, shard int, now time.Time, swept *Swept) error {
+	q := table.Query{
+		Index: layout.Timers, PK: layout.TimerShard(shard), Limit: part, Descending: true,
+		From: layout.Millis(now), To: layout.Millis(now.Add(step.MaxBackoff)) + "~",
+	}
+	for range maxPages {
+		page, err := d.Table.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			if !strings.HasPrefix(item.PK, "OUT#") {
+				continue
+			}
+			if owed, err := step.ReadItem(item); err == nil { // an unreadable one is reported when it is due
+				swept.saw(owed, now)
+			}
+		}
+		if page.Next == nil {
+			return nil
+		}
+		q.After = page.Next
+	}
+	return nil
+}
+
 // due works on one item that the index says is due.
 func (d *Desk) due(ctx context.Context, key table.Key, now time.Time, swept *Swept) error {
 	switch {
 	case strings.HasPrefix(key.PK, "OUT#"):
 		return d.overdue(ctx, key, now, swept)
 	case strings.HasPrefix(key.SK, layout.MailPrefix):
-		return d.silent(ctx, key, now, swept)
+		return d.silent(ctx, key, now)
 	}
 	return d.wake(ctx, key, now)
 }
@@ -113,10 +159,7 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 	if at, placed := dueAt(item); placed && at.After(now) {
 		return nil // the index lagged
 	}
-	swept.OldestOverdue = max(swept.OldestOverdue, now.Sub(owed.CreatedAt))
-	if owed.Kind == step.Register {
-		swept.OldestRegistration = max(swept.OldestRegistration, now.Sub(owed.CreatedAt))
-	}
+	swept.saw(owed, now)
 	owed.Attempts++
 	var changes []table.Change
 	if owed.Attempts >= Attempts && owed.Problem == "" {
@@ -156,7 +199,7 @@ func dueAt(item table.Item) (time.Time, bool) {
 }
 
 // silent tells the office that a message has had no final receipt for too long.
-func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time, swept *Swept) error {
+func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time) error {
 	mail, item, err := table.Load[correspondence.Mail](ctx, d.Table, key, 1)
 	if errors.Is(err, table.ErrNotFound) {
 		return nil
@@ -164,7 +207,6 @@ func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time, swept *
 	if err != nil || !mail.Silent(now) {
 		return err
 	}
-	swept.OldestSilence = max(swept.OldestSilence, now.Sub(*mail.SentAt))
 	mail.Late = &now
 	change, err := mail.Row(item)
 	if err != nil {
@@ -188,8 +230,21 @@ func (d *Desk) silent(ctx context.Context, key table.Key, now time.Time, swept *
 	return err
 }
 
+// Open is what a chamber's owners have not dealt with.
+type Open struct {
+	Problems int
+	// OldestSilence is for how long at least a message has had no final receipt, until that comes or somebody has dealt with it.
+	OldestSilence time.Duration
+}
+
 // OpenProblems counts the problems of a chamber that nobody has dealt with.
-func (d *Desk) OpenProblems(ctx context.Context, chamber string) (int, error) {
+func (d *Desk) OpenProblems(ctx context.Context, chamber string) (Open, error) {
 	list, err := problems.List(ctx, d.Table, chamber)
-	return len(list), err
+	open := Open{Problems: len(list)}
+	for _, p := range list {
+		if strings.HasPrefix(p.ID, problems.LateMailOf("")) {
+			open.OldestSilence = max(open.OldestSilence, d.Now().Sub(p.At)+correspondence.Silence)
+		}
+	}
+	return open, err
 }

@@ -304,3 +304,53 @@ func TestSilence(t *testing.T) {
 	}
 	w.Check()
 }
+
+// counted is a table that counts its queries.
+type counted struct {
+	table.Table
+	queries *int
+}
+
+func (c counted) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	*c.queries++
+	return c.Table.Query(ctx, q)
+}
+
+// What is owed is measured at a bounded cost, however much was promised a moment ago; the row that waits longest is not lost in it.
+func TestMeasuringIsBounded(t *testing.T) {
+	w := flowtest.New(t)
+	w.Presented()
+	w.Waiting() // lost
+	for range 6 {
+		w.Pass(time.Minute)
+		w.Sweep()
+		w.Waiting()
+	}
+	at := w.Now()
+	for n := range 6000 {
+		promise, err := step.Owed{
+			Kind: step.Receipt, Chamber: flowtest.Chamber, Day: "2026-11-23", Event: fmt.Sprintf("00000000-0000-7000-8000-%012d", n), CreatedAt: at,
+		}.Promise()
+		if err == nil {
+			err = w.Applications.Commit(ctx, promise)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	queries := 0
+	c := w.Deadlines.Config
+	c.Table = counted{w.Applications, &queries}
+	desk, err := deadlines.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Pass(time.Minute)
+	swept, err := desk.Sweep(ctx)
+	if err != nil || swept.OldestOverdue != 7*time.Minute || swept.OldestRegistration != 7*time.Minute || swept.Oldest.Kind == "" {
+		t.Errorf("swept %+v, %v", swept, err)
+	}
+	if most := layout.Shards * 9; queries > most {
+		t.Errorf("%d queries, at most %d", queries, most)
+	}
+}

@@ -214,7 +214,7 @@ const Patience = 48 * time.Hour
 // later leaves the question to the sweep.
 func (d *Desk) later(ctx context.Context, owed step.Owed, item table.Item) error {
 	if d.Now().Before(owed.CreatedAt.Add(Patience)) {
-		owed.Attempts = 0
+		owed.Attempts, owed.Waits = 0, d.Now().Add(Wait)
 	}
 	item, err := owed.Row(item, d.Now().Add(Wait))
 	if err != nil {

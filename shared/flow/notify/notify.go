@@ -100,13 +100,14 @@ type sending struct {
 	mailItem table.Item
 }
 
-// Send works on the message that the envelope points at, as far as it comes now. An error means that the queue shall deliver it again.
+// Send works on the message that the envelope points at, as far as it comes now. An error means that the queue shall deliver it again, unless
+// it is permanent: then the work is parked, and has a problem.
 func (d *Desk) Send(ctx context.Context, e queue.Envelope) error {
-	s, there, err := d.read(ctx, table.Key{PK: e.PK, SK: e.SK})
 	return problems.Halt(ctx, d.Table, e, d.Now(), d.send(ctx, e))
 }
 
 func (d *Desk) send(ctx context.Context, e queue.Envelope) error {
+	s, there, err := d.read(ctx, table.Key{PK: e.PK, SK: e.SK})
 	if err != nil || !there {
 		return err
 	}
@@ -188,7 +189,7 @@ const Patience = 24 * time.Hour
 func (d *Desk) waitForAddress(ctx context.Context, s sending, ticket string) error {
 	s.mail.Ticket = ticket
 	if d.Now().Before(s.owed.CreatedAt.Add(Patience)) {
-		s.owed.Attempts = 0 // the register answers in its own time: no failure
+		s.owed.Attempts, s.owed.Waits = 0, d.Now().Add(AddressWait) // the register answers in its own time: no failure
 	}
 	mail, err := s.mail.Row(s.mailItem)
 	if err != nil {
@@ -208,10 +209,10 @@ func (d *Desk) offer(ctx context.Context, s sending) error {
 		return fmt.Errorf("sending for chamber %q: %w: unknown", s.mail.Chamber, queue.ErrPermanent)
 	}
 	raw, err := d.compose(ctx, s.mail, chamber)
-	if err != nil {
 	if errors.Is(err, queue.ErrPermanent) {
 		return d.fail(ctx, s, problems.MailFailed, "Il messaggio non si può inviare per PEC, per esempio perché gli allegati sono troppo grandi: proporre la consegna su carta.")
 	}
+	if err != nil {
 		return err
 	}
 	if raw, err = d.archived(ctx, s.mail, raw); err != nil {
@@ -273,7 +274,8 @@ func (d *Desk) mark(ctx context.Context, s *sending) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	owed, err := s.owed.Row(s.owedItem, now.Add(Doubt))
+	s.owed.Waits = now.Add(Doubt)
+	owed, err := s.owed.Row(s.owedItem, s.owed.Waits)
 	if err != nil {
 		return false, err
 	}
@@ -296,6 +298,7 @@ func (d *Desk) unmark(ctx context.Context, s sending, cause error) error {
 	if err != nil {
 		return err
 	}
+	s.owed.Waits = time.Time{}
 	owed, err := s.owed.Row(s.owedItem, d.Now().Add(step.Backoff(s.owed.Attempts)))
 	if err != nil {
 		return err

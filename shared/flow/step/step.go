@@ -51,6 +51,7 @@ type Owed struct {
 	Problem     string          `json:"problem,omitempty"`  // the problem opened about it, if any
 	Parked      bool            `json:"parked,omitempty"`   // waits for a person: the sweep leaves it alone
 	Retried     bool            `json:"retried,omitempty"`  // a person had it tried again
+	Waits       time.Time       `json:"waits,omitzero"`     // until then nothing is expected: a partner answers in its own time
 	Payload     json.RawMessage `json:"payload,omitempty"`
 }
 
@@ -65,15 +66,27 @@ func (o Owed) Envelope() queue.Envelope {
 	return queue.Envelope{Version: queue.Version, Kind: string(o.Kind), PK: key.PK, SK: key.SK, Attempt: o.Attempts}
 }
 
+// Age is for how long the effect has been missing: since it was promised, or since the end of the last wait by design.
+func (o Owed) Age(now time.Time) time.Duration {
+	since := o.CreatedAt
+	if o.Waits.After(since) {
+		since = o.Waits
+	}
+	return max(now.Sub(since), 0)
+}
+
 // FirstSweep is how long the message that is sent right after the commit has before the sweep sends another.
 const FirstSweep = 2 * time.Minute
 
-// Backoff is how long the sweep waits after so many attempts: FirstSweep, doubling, at most an hour.
+// MaxBackoff is the longest that the sweep waits: nothing owed lies further ahead.
+const MaxBackoff = time.Hour
+
+// Backoff is how long the sweep waits after so many attempts: FirstSweep, doubling, at most MaxBackoff.
 func Backoff(attempts int) time.Duration {
 	wait := FirstSweep
 	for range attempts {
-		if wait *= 2; wait >= time.Hour {
-			return time.Hour
+		if wait *= 2; wait >= MaxBackoff {
+			return MaxBackoff
 		}
 	}
 	return wait
