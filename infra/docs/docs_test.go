@@ -219,56 +219,265 @@ func isPath(s string) bool {
 		!strings.HasSuffix(s, "/dist") && !strings.HasSuffix(s, "node_modules")
 }
 
-var citation = regexp.MustCompile(`art\. ?([0-9]+(?:-[a-z]+)?)|RFC ([0-9]+)|UNI ([0-9]+)`)
-
 // TestLaw: each row of law.md has a clause, a rule and files, and each of the files names the clause where it obeys it.
 func TestLaw(t *testing.T) {
-	rows := 0
+	rows := lawRows(t)
+	if len(rows) == 0 {
+		t.Error("law.md has no rows")
+	}
+	for _, r := range rows {
+		for _, file := range r.files {
+			if !slices.ContainsFunc(r.clauses, func(c clause) bool { return c.in(cited(prose(read(t, file)))) }) {
+				t.Errorf("%s does not name %v, which law.md says it obeys", file, r.clauses)
+			}
+		}
+	}
+}
+
+// TestLawIsWhole: every clause of law that a comment of the product cites has a row in law.md.
+func TestLawIsWhole(t *testing.T) {
+	var known []clause
+	for _, r := range lawRows(t) {
+		known = append(known, r.clauses...)
+		known = append(known, r.beside...)
+	}
+	found := 0
+	err := filepath.WalkDir(filepath.Join(root, "shared"), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		var comments strings.Builder
+		for _, group := range file.Comments {
+			comments.WriteString(group.Text() + "\n")
+		}
+		for _, c := range cited(prose(comments.String())) {
+			if c.act == "RFC" || c.act == "UNI" {
+				continue // a standard: law.md has those that a step obeys, not each that a parser reads
+			}
+			found++
+			if !c.in(known) {
+				t.Errorf("%s cites %v, which has no row in law.md", path, c)
+			}
+		}
+		return nil
+	})
+	if err != nil || found == 0 {
+		t.Errorf("%d citations, %v", found, err)
+	}
+}
+
+func TestCited(t *testing.T) {
+	for text, want := range map[string]string{
+		"by L. 241/1990 art. 18-bis c.1 (the receipt) and art. 8 c.2": "L. 241/1990 art. 18-bis c.1, L. 241/1990 art. 8 c.2",
+		"DPR 445/2000 art. 53-55 and 61; L. 241/1990 art. 2":          "DPR 445/2000 art. 53, DPR 445/2000 art. 54, DPR 445/2000 art. 55, DPR 445/2000 art. 61, L. 241/1990 art. 2",
+		"(art. 57 DPR 445/2000: each year), CAD art. 65 c.1 c-bis":    "DPR 445/2000 art. 57, CAD art. 65 c.1",
+		"L. 27 maggio 1949 n. 260, art. 2, as amended (L. 54/1977)":   "L. 260/1949 art. 2, L. 54/1977",
+		"CAD, d.lgs 82/2005, art. 7 and 63: services":                 "CAD art. 7, CAD art. 63",
+		"C.c. art. 2963: likewise c.p.c. art. 155 c.1 and c.4.":       "c.c. art. 2963, c.p.c. art. 155 c.1, c.p.c. art. 155 c.4",
+		"DM 23 dicembre 1976, art. 4 ff.; DM 2 novembre 2005":         "DM 23/12/1976 art. 4, DM 2/11/2005",
+		"articoli 13 e 14 del Regolamento UE 2016/679":                "GDPR art. 13, GDPR art. 14",
+		"AgID guidelines 3.1.6; AgID, Allegato 5; RFC 6109, 3.1":      "AgID guidelines 3.1.6, AgID annex 5, RFC 6109",
+		"whole articles, the art of it, part. 3 of C.C. or a DM":      "",
+	} {
+		var got []string
+		for _, c := range cited(text) {
+			got = append(got, c.String())
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s:\n got %s\nwant %s", text, strings.Join(got, ", "), want)
+		}
+	}
+}
+
+// row is a row of law.md; beside are the clauses that its rule names besides the one it is about, such as later amendments.
+type row struct {
+	clauses, beside []clause
+	files           []string
+}
+
+func lawRows(t *testing.T) (rows []row) {
+	t.Helper()
 	for line := range strings.Lines(read(t, "infra/docs/law.md")) {
 		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| clause") {
 			continue
 		}
-		rows++
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		clause := citation.FindString(cells[0])
-		if len(cells) != 3 || clause == "" || !quoted.MatchString(cells[2]) {
+		if len(cells) != 3 {
 			t.Errorf("law.md: no clause, rule and file in %q", strings.TrimSpace(line))
 			continue
 		}
+		r := row{clauses: cited(cells[0]), beside: cited(cells[1])}
 		for _, m := range quoted.FindAllStringSubmatch(cells[2], -1) {
-			if !names(read(t, m[1]), clause) {
-				t.Errorf("%s does not name %s, which law.md says it obeys", m[1], clause)
+			r.files = append(r.files, m[1])
+		}
+		if len(r.clauses) == 0 || len(r.files) == 0 {
+			t.Errorf("law.md: no clause, rule and file in %q", strings.TrimSpace(line))
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// clause is a place of the law. A comma is not always named, and an act may be cited as a whole.
+type clause struct{ act, article, comma string }
+
+func (c clause) String() string {
+	text := c.act
+	switch {
+	case c.act == "AgID" && !strings.HasPrefix(c.article, "annex"):
+		text += " guidelines " + c.article
+	case c.act == "AgID" || c.act == "RFC" || c.act == "UNI":
+		text += " " + c.article
+	case c.article != "":
+		text += " art. " + c.article
+	}
+	if c.comma != "" {
+		text += " c." + c.comma
+	}
+	return text
+}
+
+// in tells whether one of others is this clause, or says it less closely. A clause whose act is not said is one of any act.
+func (c clause) in(others []clause) bool {
+	return slices.ContainsFunc(others, func(o clause) bool {
+		return (o.act == c.act || o.act == "" || c.act == "") && (o.article == c.article || c.article == "") &&
+			(o.comma == c.comma || o.comma == "" || c.comma == "")
+	})
+}
+
+const (
+	number = `[0-9]+(?:-(?:bis|ter|quater|quinquies|sexies|septies|octies|novies|nonies|decies))?`
+	act    = `L\. [0-9]+/[0-9]{4}|L\. [0-9]+ [a-z]+ [0-9]{4} n\. [0-9]+|DPR [0-9]+/[0-9]{4}|DPCM [0-9]+/[0-9]+/[0-9]{4}|DPCM on preservation|` +
+		`DM [0-9]+/[0-9]+/[0-9]{4}|DM [0-9]+ [a-z]+ [0-9]{4}|d\.lgs\.? [0-9]+/[0-9]{4}|CAD\b|GDPR\b|\b[Cc]\.c\.|\b[Cc]\.p\.c\.|` +
+		`Reg(?:\.|olamento|ulation) \(?(?:EU|UE)\)? [0-9]+/[0-9]+`
+)
+
+var (
+	places = regexp.MustCompile(`AgID guidelines,? ((?:annex )?[0-9]+(?:\.[0-9]+)*)|AgID, Linee guida[^§;]{0,120}§ ?([0-9]+(?:\.[0-9]+)*)|` +
+		`(?:AgID(?:, | |'s )|of )Allegato ([0-9]+)|RFC ([0-9]+)|UNI (?:CEI EN )?([0-9]+)|` +
+		`\b(?:[Aa]rtt?\. ?|[Aa]rticol[io] |[Aa]rticles? )(` + number + `)|(` + act + `)`)
+	commaNext   = regexp.MustCompile(`^(?:,? | and | e )c\. ?(` + number + `)`)
+	letterNext  = regexp.MustCompile(`^ (?:lett\. )?[a-z](?:-bis|-ter)?\b`)
+	articleNext = regexp.MustCompile(`^(-|, | and | e )(` + number + `)\b`)
+	actNext     = regexp.MustCompile(`^ (?:of |del |della )?(` + act + `)`)
+)
+
+// cited finds the clauses that a text names, in the forms that this project writes them in. An article without act is of the act named
+// last.
+func cited(text string) (all []clause) {
+	last := ""
+	for {
+		at := places.FindStringSubmatchIndex(text)
+		if at == nil {
+			return all
+		}
+		group := func(n int) string {
+			if at[2*n] < 0 {
+				return ""
+			}
+			return text[at[2*n]:at[2*n+1]]
+		}
+		rest := text[at[1]:]
+		switch {
+		case group(1)+group(2) != "":
+			all = append(all, clause{act: "AgID", article: group(1) + group(2)})
+		case group(3) != "":
+			all = append(all, clause{act: "AgID", article: "annex " + group(3)})
+		case group(4) != "":
+			all = append(all, clause{act: "RFC", article: group(4)})
+		case group(5) != "":
+			all = append(all, clause{act: "UNI", article: group(5)})
+		case group(6) != "":
+			var found []clause
+			if found, rest = articlesAt(group(6), rest); actNext.MatchString(rest) {
+				m := actNext.FindStringSubmatch(rest)
+				last, rest = plain(m[1]), rest[len(m[0]):]
+			}
+			for _, c := range found {
+				c.act = last
+				all = append(all, c)
+			}
+		default:
+			last = plain(group(7))
+			if !followed.MatchString(rest) {
+				all = append(all, clause{act: last})
 			}
 		}
-	}
-	if rows == 0 {
-		t.Error("law.md has no rows")
+		text = rest
 	}
 }
 
-// articles is a list or a range of articles, such as "art. 53-57 and 61".
-var articles = regexp.MustCompile(`art\. ?([0-9]+)-([0-9]+)`)
+// followed tells that an article of the act just named comes next, or the act's other name.
+var followed = regexp.MustCompile(`^,? (?:[Aa]rtt?\. ?|d\.lgs)`)
 
-// names tells whether a text has a citation of its own or inside a range.
-func names(text, clause string) bool {
-	want := citation.FindStringSubmatch(clause)
-	for _, m := range citation.FindAllStringSubmatch(text, -1) {
-		if slices.Equal(m[1:], want[1:]) {
-			return true
+// articlesAt reads the list or range that begins with an article, with the commas that are named of them.
+func articlesAt(first, rest string) (found []clause, after string) {
+	found = []clause{{article: first}}
+	for {
+		last := &found[len(found)-1]
+		if m := commaNext.FindStringSubmatch(rest); m != nil {
+			if last.comma == "" {
+				last.comma = m[1]
+			} else {
+				found = append(found, clause{article: last.article, comma: m[1]})
+			}
+			rest = rest[len(m[0]):]
+			continue
 		}
-	}
-	number, err := strconv.Atoi(want[1])
-	if err != nil {
-		return false
-	}
-	for _, m := range articles.FindAllStringSubmatch(text, -1) {
-		from, _ := strconv.Atoi(m[1])
-		to, _ := strconv.Atoi(m[2])
-		if from <= number && number <= to {
-			return true
+		if m := articleNext.FindStringSubmatch(rest); m != nil {
+			from, _ := strconv.Atoi(last.article)
+			to, _ := strconv.Atoi(m[2])
+			for n := from + 1; m[1] == "-" && n < to; n++ {
+				found = append(found, clause{article: strconv.Itoa(n)})
+			}
+			found = append(found, clause{article: m[2]})
+			rest = rest[len(m[0]):]
+			continue
 		}
+		if m := letterNext.FindString(rest); m != "" {
+			rest = rest[len(m):]
+			continue
+		}
+		return found, rest
 	}
-	return false
+}
+
+// prose is a source's text on one line, without the marks of its comments.
+func prose(source string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(source, "//", " ")), " ")
+}
+
+var (
+	longLaw = regexp.MustCompile(`^L\. [0-9]+ [a-z]+ ([0-9]{4}) n\. ([0-9]+)$`)
+	longDM  = regexp.MustCompile(`^DM ([0-9]+) ([a-z]+) ([0-9]{4})$`)
+	months  = []string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"}
+)
+
+// plain is an act under one name, however it was written.
+func plain(act string) string {
+	if m := longLaw.FindStringSubmatch(act); m != nil {
+		return "L. " + m[2] + "/" + m[1]
+	}
+	if m := longDM.FindStringSubmatch(act); m != nil {
+		return "DM " + m[1] + "/" + strconv.Itoa(slices.Index(months, m[2])+1) + "/" + m[3]
+	}
+	switch {
+	case strings.EqualFold(act, "c.c.") || strings.EqualFold(act, "c.p.c."):
+		return strings.ToLower(act)
+	case strings.HasSuffix(act, "82/2005"):
+		return "CAD"
+	case strings.HasSuffix(act, "2016/679"):
+		return "GDPR"
+	case act == "DPCM on preservation":
+		return "DPCM 3/12/2013"
+	case strings.HasPrefix(act, "Reg"):
+		return "Reg. (EU) " + act[strings.LastIndex(act, " ")+1:]
+	}
+	return act
 }
 
 var alarmResource = regexp.MustCompile(`(?m)^  (\w+)Alarm:$`)

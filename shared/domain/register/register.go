@@ -84,7 +84,7 @@ type Entry struct {
 	Received         *Received  `json:"received,omitempty"`
 }
 
-// Book names the register of a year: the numbering starts again each 1 January (art. 57).
+// Book names the register of a year: the numbering starts again each 1 January (DPR 445/2000 art. 57).
 type Book struct {
 	Administration string `json:"administration"` // IPA code
 	AOO            string `json:"aoo"`            // area organizzativa omogenea, IPA code
@@ -105,7 +105,7 @@ type Document struct {
 	MediaType string `json:"mediaType"`
 }
 
-// Received is how a document was registered by who sent it (art. 53 c. 1 lett. e).
+// Received is how a document was registered by who sent it (DPR 445/2000 art. 53 c. 1 lett. e).
 type Received struct {
 	Protocol string `json:"protocol"`
 	Date     string `json:"date"`

@@ -9,7 +9,7 @@ import (
 )
 
 // Seal is a closed day of a register: everything entered on it, and what was presented and not yet registered. It is the daily register
-// (registro giornaliero) that goes to preservation within the next working day, "garantendone l'immodificabilità del contenuto"
+// (registro giornaliero) that is to go to preservation within the next working day, "garantendone l'immodificabilità del contenuto"
 // (AgID, Linee guida, § 3). A sealed day never opens again; what is pending enters a later day as deferred.
 type Seal struct {
 	Format   string    `json:"format"` // SealFormat

@@ -19,8 +19,8 @@ import (
 )
 
 // PlanDays promises the sealing of every day of a chamber that is over and not sealed, oldest first, if today is a working day: the daily
-// register is handed on within the next working day (DPCM 3/12/2013 art. 7 c.5; AgID guidelines 3.1.6). It may run twice or
-// not at all one day: it promises what is missing.
+// register is to be in preservation within the next working day (DPCM 3/12/2013 art. 7 c.5; AgID guidelines 3.1.6). What is done of that
+// is its seal in our own write-once archive; no provider is handed it. It may run twice or not at all one day: it promises what is missing.
 func (d *Desk) PlanDays(ctx context.Context, chamber string) error {
 	now := d.Now()
 	today := deadline.DateOf(now)

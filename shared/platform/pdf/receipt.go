@@ -15,7 +15,7 @@ import (
 // immediatamente, anche in via telematica, una ricevuta, che attesta l'avvenuta presentazione dell'istanza, della segnalazione e della
 // comunicazione e indica i termini entro i quali l'amministrazione è tenuta, ove previsto, a rispondere, ovvero entro i quali il silenzio
 // dell'amministrazione equivale ad accoglimento dell'istanza" (L. 241/1990 art. 18-bis c. 1). With what art. 8 c. 2 asks, it is the
-// notice that the procedure has begun.
+// notice of art. 7 that the procedure has begun.
 type Presentation struct {
 	ID          string // of the receipt
 	Application string
