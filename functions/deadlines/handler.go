@@ -9,12 +9,14 @@ import (
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/deadlines"
+	"sportello/shared/flow/officers"
 	"sportello/shared/flow/registration"
 )
 
 type handler struct {
 	desk     *deadlines.Desk
 	registry *registration.Desk
+	keyring  *officers.Keyring
 	p        *lambdafn.Process
 }
 
@@ -38,7 +40,7 @@ func (h handler) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unsealed, open, silence := 0, 0, time.Duration(0)
+	unsealed, open, silence, ending := 0, 0, time.Duration(0), 0
 	for _, c := range catalogue.Chambers() {
 		days, err := h.registry.Unsealed(ctx, c.ID)
 		if err != nil {
@@ -50,6 +52,11 @@ func (h handler) sweep(ctx context.Context) error {
 			return err
 		}
 		open, silence = open+problems.Problems, max(silence, problems.OldestSilence)
+		keys, err := h.keyring.Ending(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		ending += keys
 	}
 	m := h.p.Metrics
 	m.Put("OldestOverdueOutboxSeconds", lambdafn.Seconds, swept.OldestOverdue.Seconds())
@@ -57,6 +64,7 @@ func (h handler) sweep(ctx context.Context) error {
 	m.Put("MailWithoutReceiptHours", lambdafn.Count, silence.Hours())
 	m.Count("OpenProblems", open)
 	m.Count("DayUnsealed", unsealed)
+	m.Count("KeysEnding", ending)
 	m.Count("SweepHeartbeat", 1)
 	if oldest := swept.Oldest; swept.OldestOverdue > late {
 		h.p.Log.WarnContext(ctx, "an effect is missing", "kind", oldest.Kind, "chamber", oldest.Chamber, "application", oldest.Application,

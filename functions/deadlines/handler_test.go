@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -13,7 +14,10 @@ import (
 
 	"sportello/shared/domain/application"
 	"sportello/shared/edge/lambdafn"
+	"sportello/shared/flow/access"
 	"sportello/shared/flow/flowtest"
+	"sportello/shared/flow/officers"
+	"sportello/shared/platform/table"
 )
 
 func task(t *testing.T, name string) lambdafn.Task {
@@ -34,7 +38,11 @@ func newHandler(t *testing.T) (handler, *flowtest.World, *bytes.Buffer) {
 	w := flowtest.New(t)
 	var metrics bytes.Buffer
 	p := &lambdafn.Process{Log: slog.New(slog.DiscardHandler), Now: w.Now, Metrics: lambdafn.NewMetrics(&metrics, w.Now, "test", "deadlines")}
-	return handler{w.Deadlines, w.Registration, p}, w, &metrics
+	keyring, err := officers.NewKeyring(table.NewMemory(), w.Now, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler{w.Deadlines, w.Registration, keyring, p}, w, &metrics
 }
 
 // The sweep sends again what was lost, and tells the alarms what it saw.
@@ -86,6 +94,43 @@ func TestCloseDay(t *testing.T) {
 	keys, err := w.Archive.List(context.Background(), "register/milano/seals/", "", 10)
 	if err != nil || len(keys) != 1 {
 		t.Errorf("seals %v, %v", keys, err)
+	}
+}
+
+// The keys of chambers' systems are told of before they end, and until somebody has revoked them.
+func TestKeysEnding(t *testing.T) {
+	h, w, metrics := newHandler(t)
+	for _, n := range []officers.NewKey{{Name: "protocollo", Life: 90 * 24 * time.Hour}, {Name: "prova", Life: 24 * time.Hour}} {
+		n.Chamber, n.Rights = flowtest.Chamber, []access.Right{access.Work}
+		if _, _, err := h.keyring.Make(context.Background(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		pass   time.Duration
+		revoke string
+		want   string
+	}{
+		{0, "", `"KeysEnding":1`},
+		{0, "prova", `"KeysEnding":0`},
+		{60*24*time.Hour - time.Second, "", `"KeysEnding":0`},
+		{time.Second, "", `"KeysEnding":1`},
+		{60 * 24 * time.Hour, "", `"KeysEnding":1`},
+		{0, "protocollo", `"KeysEnding":0`},
+	} {
+		w.Pass(c.pass)
+		if c.revoke != "" {
+			if err := h.keyring.Revoke(context.Background(), flowtest.Chamber, c.revoke); err != nil {
+				t.Fatal(err)
+			}
+		}
+		metrics.Reset()
+		if err := h.handle(context.Background(), task(t, "sweep")); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(metrics.String(), c.want) {
+			t.Errorf("after %s, revoked %q: no %s", c.pass, c.revoke, c.want)
+		}
 	}
 }
 

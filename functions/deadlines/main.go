@@ -17,6 +17,7 @@ import (
 	"sportello/shared/assembly"
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/deadlines"
+	"sportello/shared/flow/officers"
 	"sportello/shared/flow/registration"
 )
 
@@ -25,6 +26,7 @@ type environment struct {
 	assembly.Queues
 	Applications string `env:"TABLE_APPLICATIONS,required,notEmpty"`
 	Register     string `env:"TABLE_REGISTER,required,notEmpty"`
+	Sessions     string `env:"TABLE_SESSIONS,required,notEmpty"`
 	Documents    string `env:"BUCKET_DOCUMENTS,required,notEmpty"`
 	Archive      string `env:"BUCKET_ARCHIVE,required,notEmpty"`
 	Portal       string `env:"PORTAL_BASE,required,notEmpty"`
@@ -56,5 +58,10 @@ func wire(_ context.Context, p *lambdafn.Process, env environment) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return handler{desk, registry, p}.handle, nil
+	// Of the chambers' keys only their ends are read: without randomness none can be made.
+	keyring, err := officers.NewKeyring(assembly.Table(p, env.Sessions), p.Now, nil)
+	if err != nil {
+		return nil, err
+	}
+	return handler{desk, registry, keyring, p}.handle, nil
 }

@@ -206,6 +206,21 @@ func (r *Keyring) Revoke(ctx context.Context, chamber, name string) error {
 	})
 }
 
+// Notice is how long before its end a key's owner is told.
+const Notice = 30 * 24 * time.Hour
+
+// Ending counts the chamber's keys that nobody revoked and that end within Notice, or have ended: what shuts a system out, or soon will.
+func (r *Keyring) Ending(ctx context.Context, chamber string) (int, error) {
+	keys, err := r.Keys(ctx, chamber)
+	count := 0
+	for _, k := range keys {
+		if k.RevokedAt == nil && !r.now().Add(Notice).Before(k.ExpiresAt) {
+			count++
+		}
+	}
+	return count, err
+}
+
 // Keys returns the keys that a chamber's names lead to, alive or dead, by name.
 func (r *Keyring) Keys(ctx context.Context, chamber string) ([]Key, error) {
 	items, err := table.All(ctx, r.table, table.Query{PK: layout.Chamber(chamber), Prefix: layout.KeyPrefix})
