@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/schema"
@@ -113,7 +112,8 @@ func ValidateAnswers(service string, answers []byte, today string) []problem.Fie
 	if fields != nil {
 		return fields
 	}
-	fields = append(controls(values, "#/answers"), f.full().CheckAt(values, "#/answers")...)
+	fields = append(schema.Unwritable(values, "#/answers"), f.full().CheckAt(values, "#/answers")...)
+	fields = append(fields, blank(values)...)
 	return f.told(append(fields, f.latest(values, today)...))
 }
 
@@ -124,7 +124,7 @@ func ValidateDraft(service string, answers []byte) []problem.Field {
 	if fields != nil {
 		return fields
 	}
-	fields = controls(values, "#/answers")
+	fields = schema.Unwritable(values, "#/answers")
 	return f.told(append(fields, f.draft().CheckAt(filled(values), "#/answers")...))
 }
 
@@ -152,28 +152,15 @@ func filled(values map[string]any) map[string]any {
 	return kept
 }
 
-// controls finds control characters: they cannot be printed in a document nor written in XML.
-func controls(value any, place string) []problem.Field {
+// blank finds texts in which there is nothing to read: blanks fill no field.
+func blank(values map[string]any) []problem.Field {
 	var fields []problem.Field
-	switch v := value.(type) {
-	case string:
-		if hasControl(v) {
-			fields = []problem.Field{{Pointer: place, Detail: "Il testo contiene caratteri che non si possono usare."}}
-		}
-	case []any:
-		for n, one := range v {
-			fields = append(fields, controls(one, fmt.Sprintf("%s/%d", place, n))...)
-		}
-	case map[string]any:
-		for name, one := range v {
-			fields = append(fields, controls(one, place+"/"+schema.Escape(name))...)
+	for name, value := range values {
+		if text, ok := value.(string); ok && text != "" && schema.IsBlank(text) {
+			fields = append(fields, problem.Field{Pointer: "#/answers/" + schema.Escape(name), Detail: "Questo campo non può essere vuoto."})
 		}
 	}
 	return fields
-}
-
-func hasControl(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) })
 }
 
 // latest checks x-latest: a date not after today.

@@ -86,6 +86,8 @@ func TestValidateDraft(t *testing.T) {
 		{"too long", `{"officer":"` + strings.Repeat("è", 121) + `"}`, []string{"#/answers/officer"}},
 		{"exactly as long", `{"officer":"` + strings.Repeat("è", 120) + `"}`, nil},
 		{"control character", `{"facts":"a\u0000b"}`, []string{"#/answers/facts"}},
+		{"no character", `{"facts":"a\uffffb"}`, []string{"#/answers/facts"}},
+		{"a field twice", `{"facts":"a","facts":"b"}`, []string{"#/answers"}},
 		{"no object", `[]`, []string{"#/answers"}},
 		{"no JSON", `{`, []string{"#/answers"}},
 		{"more than one value", `{} {}`, []string{"#/answers"}},
@@ -97,6 +99,16 @@ func TestValidateDraft(t *testing.T) {
 	}
 	if got := pointers(ValidateDraft("anagrafe", []byte(`{}`))); !cmp.Equal(got, []string{"#/service"}) {
 		t.Errorf("unknown service: %v", got)
+	}
+}
+
+// Blanks fill no field, however many.
+func TestValidateAnswersBlank(t *testing.T) {
+	answers := `{"subject":"altro","office":" \u200b\u00a0 ","factsDate":"2026-11-20","facts":"` + strings.Repeat(" ", 30) + `","request":"` +
+		strings.Repeat(`\n`, 30) + `","domicile":"portal","privacy":true}`
+	got := pointers(ValidateAnswers("reclami", []byte(answers), "2026-11-22"))
+	if diff := cmp.Diff([]string{"#/answers/facts", "#/answers/office", "#/answers/request"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"sportello/shared/domain/problem"
+	"sportello/shared/domain/schema"
 )
 
 // UploadField is a place for files: of a form, or of the office.
@@ -83,7 +85,7 @@ func (f UploadField) Check(u Upload) []problem.Field {
 	switch {
 	case strings.TrimSpace(u.Name) == "" || utf8.RuneCountInString(u.Name) > maxName:
 		add("#/name", "Il nome del file deve avere da 1 a %d caratteri.", maxName)
-	case !utf8.ValidString(u.Name) || hasControl(u.Name) || strings.ContainsAny(u.Name, "/\\\n\r\t"):
+	case !utf8.ValidString(u.Name) || strings.ContainsFunc(u.Name, unnameable):
 		add("#/name", "Il nome del file contiene caratteri che non si possono usare.")
 	case !slices.Contains(f.Extensions, extension):
 		add("#/name", "«%s» accetta solo file con estensione %s.", f.Title, strings.Join(f.Extensions, ", "))
@@ -101,6 +103,14 @@ func (f UploadField) Check(u Upload) []problem.Field {
 		add("#/size", "Il file è troppo grande: il massimo è %s.", megabytes(f.MaxBytes))
 	}
 	return fields
+}
+
+// unnameable tells what no file's name may hold: what is no text, what separates folders and lines, and what does not show (but for the
+// joiners that some scripts and pictures need): by such characters a name reads as another, with another extension.
+func unnameable(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return schema.IsUnwritable(r) || strings.ContainsRune("/\\\n\r\t", r) ||
+		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) && r != nonJoiner && r != joiner
 }
 
 func megabytes(n int64) string {

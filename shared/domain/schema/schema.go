@@ -89,7 +89,8 @@ func (s *Schema) CheckAt(value any, place string) []problem.Field {
 	return fields[:min(len(fields), maxFields)]
 }
 
-// Parse decodes JSON the way Check wants it. Bytes that are not UTF-8 are refused, since decoding would silently change them.
+// Parse decodes JSON the way Check wants it. Bytes that are not UTF-8 are refused, since decoding would silently change them, and so are
+// objects that name a member twice, since it would silently leave one out.
 func Parse(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, errors.New("parsing JSON: not UTF-8")
@@ -97,6 +98,9 @@ func Parse(body []byte) (any, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("parsing JSON: %w", err)
+	}
+	if repeats(body) {
+		return nil, errors.New("parsing JSON: a member twice in one object")
 	}
 	return value, nil
 }

@@ -109,7 +109,7 @@ func TestCheckAt(t *testing.T) {
 	if fields := check(t, s, `{"a":"xy","b":"","c":null}`); fields != nil {
 		t.Errorf("valid value: %v", fields)
 	}
-	many := `{"b":"","c":1` + strings.Repeat(`,"x":1`, 3)
+	many := `{"b":"","c":1`
 	for n := range 200 {
 		many += `,"x` + strings.Repeat("y", n) + `":1`
 	}

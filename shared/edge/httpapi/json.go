@@ -3,10 +3,12 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/schema"
@@ -106,17 +108,35 @@ func decode[In any](op *operation, r *http.Request) (in In, err error) {
 	}
 	value, err := schema.Parse(body)
 	if err != nil {
-		return in, problem.New(problem.Malformed, "Il contenuto della richiesta non è JSON leggibile.")
+		return in, problem.New(problem.Malformed, "Il contenuto della richiesta non è JSON leggibile, o nomina due volte lo stesso campo.")
 	}
-	if fields := op.body.Check(value); len(fields) > 0 {
-		refused := problem.New(problem.Invalid, "Alcuni dati mancano o non sono validi: correggi i campi indicati.")
-		refused.Fields = fields
-		return in, refused
+	fields := op.body.Check(value)
+	if len(fields) == 0 {
+		fields = schema.Unwritable(value, "#")
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return in, fmt.Errorf("decoding what the schema allowed: %w", err)
+	if len(fields) > 0 {
+		return in, refused(fields...)
 	}
-	return in, nil
+	return in, unmarshal(body, &in)
+}
+
+// unmarshal decodes what the schema allowed. To a schema 10.0 and 1e1 are whole numbers as 10 is (JSON Schema, Core, 6.3), to us only the last.
+func unmarshal(body []byte, in any) error {
+	err := json.Unmarshal(body, in)
+	var spelled *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &spelled) && strings.HasPrefix(spelled.Value, "number "):
+		return refused(problem.Field{Pointer: "#/" + strings.ReplaceAll(spelled.Field, ".", "/"), Detail: "Scrivi il numero con le sole cifre."})
+	}
+	return fmt.Errorf("decoding what the schema allowed: %w", err)
+}
+
+func refused(fields ...problem.Field) error {
+	p := problem.New(problem.Invalid, "Alcuni dati mancano o non sono validi: correggi i campi indicati.")
+	p.Fields = fields
+	return p
 }
 
 func readBody(r *http.Request) ([]byte, error) {

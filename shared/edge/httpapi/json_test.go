@@ -118,10 +118,20 @@ func TestRefusedRequests(t *testing.T) {
 	JSON(desk, "GET /applications", never)
 	JSON(desk, "DELETE /applications/{id}", never)
 	JSON(desk, "POST /applications/{id}/withdrawal", never)
+	JSON(desk, "PATCH /applications/{id}", never)
+	JSON(desk, "POST /applications/{id}/attachments", func(_ ctxt, _ Call[person], in struct {
+		Size int64 `json:"size"`
+	}) (None, error) {
+		t.Errorf("handled %v", in)
+		return None{}, nil
+	})
 	JSON(Open(a, "/api/v1"), "GET /statistics", func(ctxt, Call[None], None) (None, error) {
 		t.Error("handled statistics")
 		return None{}, nil
 	})
+	sized := func(size string) string {
+		return `{"field":"evidence","name":"a.pdf","size":` + size + `,"sha256":"` + strings.Repeat("ab", 32) + `","mediaType":"application/pdf"}`
+	}
 	const fine = `{"chamber":"milano","service":"reclami","profile":"me"}`
 	for _, c := range []struct {
 		name, method, path, body string
@@ -137,6 +147,15 @@ func TestRefusedRequests(t *testing.T) {
 		{"no object", "POST", "/api/v1/applications", `[]`, 422, problem.Invalid, "#"},
 		{"missing and unknown", "POST", "/api/v1/applications", `{"chamber":"milano","admin":true}`, 422, problem.Invalid, "#/admin #/profile #/service"},
 		{"other case", "POST", "/api/v1/applications", `{"Chamber":"milano","service":"reclami","profile":"me"}`, 422, problem.Invalid, "#/Chamber #/chamber"},
+		{"a member twice", "POST", "/api/v1/applications", `{"chamber":"milano","service":"reclami","profile":"me","profile":"you"}`, 400, problem.Malformed, ""},
+		{"a member twice, inside", "PATCH", aid, `{"answers":{"facts":"a","f\u0061cts":"b"}}`, 400, problem.Malformed, ""},
+		{"a whole number with decimals", "POST", aid + "/attachments", sized("10.0"), 422, problem.Invalid, "#/size"},
+		{"a whole number with exponent", "POST", aid + "/attachments", sized("1e1"), 422, problem.Invalid, "#/size"},
+		{"a zero byte", "POST", aid + "/messages", `{"text":"a\u0000b"}`, 422, problem.Invalid, "#/text"},
+		{"an escape", "POST", aid + "/withdrawal", `{"reason":"a\u001b[2Jb"}`, 422, problem.Invalid, "#/reason"},
+		{"no character", "POST", aid + "/messages", `{"text":"a\uffffb"}`, 422, problem.Invalid, "#/text"},
+		{"backwards", "POST", aid + "/messages", `{"text":"a\u202eb"}`, 422, problem.Invalid, "#/text"},
+		{"nothing to read", "POST", aid + "/messages", `{"text":"\u200b\u00a0\u2028"}`, 422, problem.Invalid, "#/text"},
 		{"wrong id in path", "POST", "/api/v1/applications/1/messages", `{"text":"x"}`, 404, problem.NotFound, ""},
 		{"blank text", "POST", aid + "/messages", `{"text":" \n "}`, 422, problem.Invalid, "#/text"},
 		{"body where none is", "DELETE", aid, `{}`, 400, problem.Malformed, ""},
