@@ -91,8 +91,9 @@ const schema = 1
 type cursor struct {
 	Validity uint32    `json:"validity"`
 	Last     uint32    `json:"last"`
-	ReadAt   time.Time `json:"readAt"` // when it was last read to its end
-	Lease    time.Time `json:"lease"`  // nobody else reads before
+	Since    time.Time `json:"since,omitzero"` // when it was first tried
+	ReadAt   time.Time `json:"readAt"`         // when it was last read to its end
+	Lease    time.Time `json:"lease"`          // nobody else reads before
 }
 
 const (
@@ -144,6 +145,9 @@ func (d *Desk) lease(ctx context.Context, chamber catalogue.Chamber) (cursor, ta
 	}
 	if d.Now().Before(c.Lease) {
 		return c, table.Item{}, nil
+	}
+	if c.Since.IsZero() {
+		c.Since = d.Now()
 	}
 	item, err = d.write(ctx, item, c, d.Now().Add(Lease))
 	return c, item, err
@@ -210,20 +214,43 @@ func (d *Desk) one(ctx context.Context, chamber catalogue.Chamber, raw []byte) e
 	if err != nil {
 		// What cannot be read is still mail: it is registered and shown to the office as it came.
 		d.Report(ctx, chamber.ID, err)
-		message = Message{Class: pec.ClassUntrusted, Reason: "messaggio illeggibile", Subject: "(messaggio illeggibile)", At: d.Now()}
+		message = unreadable(d.Now())
 	}
 	in := arrival{Desk: d, chamber: chamber, raw: raw, object: object, digest: hex.EncodeToString(sum[:]), Message: message}
-	if message.Class == pec.ClassReceipt && message.Receipt != nil {
-		return in.receipt(ctx)
+	err = in.takeIn(ctx)
+	if errors.Is(err, table.ErrInvalid) {
+		// What it says can be kept nowhere. The mailbox does not stop for it: it is taken in without its own words.
+		d.Report(ctx, chamber.ID, err)
+		in.Message = unreadable(d.Now())
+		err = in.takeIn(ctx)
 	}
-	return in.register(ctx)
+	return err
 }
 
-// Age is how long ago a mailbox was last read to its end; zero for one that was never read.
+// unreadable stands for a message that cannot be read: it is still mail.
+func unreadable(at time.Time) Message {
+	return Message{Class: pec.ClassUntrusted, Reason: "messaggio illeggibile", Subject: "(messaggio illeggibile)", At: at}
+}
+
+func (a arrival) takeIn(ctx context.Context) error {
+	if a.Class == pec.ClassReceipt && a.Receipt != nil {
+		return a.receipt(ctx)
+	}
+	return a.register(ctx)
+}
+
+// Age is how long ago a mailbox was last read to its end, or, if it never was, first tried; zero for one that nobody tried yet.
 func (d *Desk) Age(ctx context.Context, chamber catalogue.Chamber) (time.Duration, error) {
 	c, _, err := table.Load[cursor](ctx, d.Table, layout.Mailbox(chamber.ID, chamber.PEC), schema)
-	if errors.Is(err, table.ErrNotFound) || err == nil && c.ReadAt.IsZero() {
+	if errors.Is(err, table.ErrNotFound) {
 		return 0, nil
 	}
-	return max(d.Now().Sub(c.ReadAt), 0), err
+	last := c.Since
+	if c.ReadAt.After(last) {
+		last = c.ReadAt
+	}
+	if err != nil || last.IsZero() {
+		return 0, err
+	}
+	return max(d.Now().Sub(last), 0), nil
 }

@@ -328,6 +328,69 @@ func TestAnythingArrives(t *testing.T) {
 	w.Check()
 }
 
+// A message whose words no row can hold is taken in without them, and those behind it are not kept waiting.
+func TestWordsThatFitNowhere(t *testing.T) {
+	w := flowtest.New(t)
+	huge := letterFrom(strings.Repeat("a", 500_000)+"@pec.example.it", "Fattura", w)
+	w.Mail.Arrive(flowtest.Chamber, huge)
+	receipt := pec.Receipt{Kind: pec.Delivered, Sender: w.TheChamber().PEC, Ident: strings.Repeat("i", 500_000), At: w.Now(), Recipient: flowtest.Address}
+	id := w.Registered()
+	receipt.MessageRef = pec.Bare(w.Letter(id, correspondence.Acknowledgement).MessageID)
+	w.Mail.Arrive(flowtest.Chamber, inbox.Message{Class: pec.ClassReceipt, Receipt: &receipt, Subject: "CONSEGNA", At: w.Now()})
+	last := letterFrom("fornitore@pec.example.it", "Fattura", w)
+	last.Ident = "opec-last"
+	w.Mail.Arrive(flowtest.Chamber, last)
+	w.Settle()
+	var subjects []string
+	for _, i := range incoming(w) {
+		if i.Protocol == nil {
+			t.Errorf("%q has no number", i.Subject)
+		}
+		subjects = append(subjects, i.Subject)
+	}
+	slices.Sort(subjects)
+	if diff := cmp.Diff([]string{"(messaggio illeggibile)", "Fattura", "Fattura"}, subjects); diff != "" {
+		t.Error(diff)
+	}
+	if kinds := w.Kinds(); len(kinds) != 3 {
+		t.Errorf("problems %v", kinds)
+	}
+	w.Check()
+}
+
+// Who names many cases does not have them all looked for.
+func TestManyCasesNamed(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Registered()
+	var subject strings.Builder
+	for n := range 5_000 {
+		fmt.Fprintf(&subject, "00000000-0000-0000-0000-%012d ", n)
+	}
+	reads := &counted{Table: w.Applications}
+	w.Inbox.Table = reads
+	w.Mail.Arrive(flowtest.Chamber, letterFrom("fornitore@pec.example.it", id+" "+subject.String(), w))
+	many := letterFrom("fornitore@pec.example.it", subject.String()+id, w)
+	many.Ident = "opec-many"
+	w.Mail.Arrive(flowtest.Chamber, many)
+	if _, err := w.Inbox.Read(ctx, w.TheChamber()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Told(id, application.MailReceived); n != 1 || reads.gets > 100 {
+		t.Errorf("%d messages came to the case after %d reads", n, reads.gets)
+	}
+}
+
+// counted counts the reads of a table.
+type counted struct {
+	table.Table
+	gets int
+}
+
+func (c *counted) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	c.gets++
+	return c.Table.Get(ctx, keys...)
+}
+
 func incoming(w *flowtest.World) []correspondence.Incoming {
 	list, err := table.All(ctx, w.Applications, table.Query{PK: layout.Chamber(flowtest.Chamber), Prefix: layout.IncomingPrefix})
 	if err != nil {
@@ -458,7 +521,23 @@ func (down) List(context.Context, string, string, int) ([]string, error) { retur
 func TestAge(t *testing.T) {
 	w := flowtest.New(t)
 	if age, err := w.Inbox.Age(ctx, w.TheChamber()); err != nil || age != 0 {
-		t.Errorf("never read: %s, %v", age, err)
+		t.Errorf("never tried: %s, %v", age, err)
+	}
+	// A password that was wrong from the first: the mailbox was never read, and its age counts from the first try.
+	c := w.Inbox.Config
+	c.Mailbox = locked{}
+	desk, err := inbox.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for minute := range 30 {
+		if _, err := desk.Read(ctx, w.TheChamber()); err == nil && minute == 0 {
+			t.Fatal("read a locked mailbox")
+		}
+		if age, err := desk.Age(ctx, w.TheChamber()); err != nil || age != time.Duration(minute)*time.Minute {
+			t.Fatalf("never read, after %d minutes: %s, %v", minute, age, err)
+		}
+		w.Pass(time.Minute)
 	}
 	if _, err := w.Inbox.Read(ctx, w.TheChamber()); err != nil {
 		t.Fatal(err)
@@ -467,6 +546,13 @@ func TestAge(t *testing.T) {
 	if age, err := w.Inbox.Age(ctx, w.TheChamber()); err != nil || age != time.Hour {
 		t.Errorf("an hour ago: %s, %v", age, err)
 	}
+}
+
+// locked is a mailbox whose password is wrong.
+type locked struct{}
+
+func (locked) Since(context.Context, string, uint32, uint32, int) ([]inbox.Raw, uint32, error) {
+	return nil, 0, errors.New("wrong password")
 }
 
 // stuck is a table that cannot read one case for the moment.

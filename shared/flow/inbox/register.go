@@ -62,14 +62,19 @@ func (a arrival) match(ctx context.Context) (casefile.Case, bool, error) {
 	if a.Class != pec.ClassCertified {
 		return casefile.Case{}, false, nil
 	}
-	candidates := []string{}
+	var candidates []string
 	for _, reference := range a.InReplyTo {
 		if id, err := pec.ParseMessageID(reference); err == nil {
 			candidates = append(candidates, id.Application)
 		}
 	}
 	candidates = append(candidates, named(a.Subject)...)
+	seen := map[string]bool{}
 	for _, id := range candidates {
+		if seen[id] || len(seen) == maxCandidates {
+			continue
+		}
+		seen[id] = true
 		c, err := casefile.Load(ctx, a.Table, id)
 		if err != nil && !problem.Is(err, problem.NotFound) {
 			return c, false, err // a table that fails for a moment must not make the message anybody's
@@ -80,6 +85,9 @@ func (a arrival) match(ctx context.Context) (casefile.Case, bool, error) {
 	}
 	return casefile.Case{}, false, nil
 }
+
+// maxCandidates is how many cases are looked for: who writes chooses how many they name, and a mailbox waits for each message.
+const maxCandidates = 50
 
 // named finds application ids in a subject.
 func named(subject string) []string {
@@ -144,7 +152,7 @@ func (a arrival) entry(event string, now time.Time) register.Entry {
 	return register.Entry{
 		Direction: register.In, Kind: register.IncomingMail, Event: event, Chamber: a.chamber.ID, Book: correspondence.Book(a.chamber),
 		PresentedAt: register.Instant(now), PresentationDate: register.Date(now),
-		Senders:    []register.Party{{Name: register.OneLine(from, 300), Address: address(a.From)}},
+		Senders:    []register.Party{{Name: register.OneLine(from, 300), Address: register.OneLine(address(a.From), register.MaxAddress)}},
 		Recipients: []register.Party{correspondence.Us(a.chamber)},
 		Subject:    register.OneLine(orNone(a.Subject), 1000), Document: register.Document{SHA256: a.digest, MediaType: "message/rfc822"},
 		Classification: Unclassified,

@@ -13,12 +13,13 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
+	"sportello/shared/domain/problem"
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/flowtest"
-	"sportello/shared/flow/problems"
 	"sportello/shared/flow/inbox"
+	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/queue"
@@ -387,6 +388,10 @@ func TestAnnulment(t *testing.T) {
 	if ids[0] != ids[1] {
 		t.Errorf("two events: %v", ids)
 	}
+	// A second officer, with other words, before the first annulment stands beside the number.
+	if _, err := w.Office.Annul(ctx, w.Officer(), 2026, 1, "Destinatario errato", "Determinazione n. 8"); !problem.Is(err, problem.Conflict) {
+		t.Errorf("annulled twice, for two reasons: %v", err)
+	}
 	w.Settle()
 	entry, err := w.Office.Entry(ctx, w.Officer(), 2026, 1)
 	if err != nil || !entry.Annulled || len(entry.Annulments) != 1 || entry.Annulments[0].Reason != "Registrato due volte" || entry.Subject == "" {
@@ -412,11 +417,6 @@ func TestAnnulment(t *testing.T) {
 	w.Check()
 }
 
-// A register table restored to an earlier moment takes its archived blocks and seals in again before it gives a number.
-func TestRestore(t *testing.T) {
-	w := flowtest.New(t)
-	w.Registered()
-	w.At(time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC))
 // A number that nobody knows how to apply is parked with an owner; it keeps its place in the register.
 func TestUnknownTarget(t *testing.T) {
 	w := flowtest.New(t)
@@ -435,6 +435,11 @@ func TestUnknownTarget(t *testing.T) {
 	}
 }
 
+// A register table restored to an earlier moment takes its archived blocks and seals in again before it gives a number.
+func TestRestore(t *testing.T) {
+	w := flowtest.New(t)
+	w.Registered()
+	w.At(time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC))
 	copied := w.Register.Snapshot()
 	w.Registered()
 	w.CloseDays()

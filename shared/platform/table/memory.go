@@ -167,6 +167,8 @@ func Validate(changes []Change) error {
 			return fmt.Errorf("%w: %s twice in one commit", ErrInvalid, key.SK)
 		case change.Op == OpPut && len(change.Item.Body) == 0:
 			return fmt.Errorf("%w: %s without body", ErrInvalid, key.SK)
+		case change.Op == OpPut && len(key.PK)+len(key.SK)+len(change.Item.Body) > MaxItem:
+			return fmt.Errorf("%w: %d bytes in one item", ErrInvalid, len(change.Item.Body))
 		case change.Op == OpDelete && change.Item.Version == 0:
 			return fmt.Errorf("%w: %s deleted without having been read", ErrInvalid, key.SK)
 		}

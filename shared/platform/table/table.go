@@ -39,6 +39,9 @@ type Table interface {
 // MaxChanges is how many changes one Commit may carry: the limit of DynamoDB's TransactWriteItems.
 const MaxChanges = 100
 
+// MaxItem is how large an item may be, in bytes: DynamoDB's 400 kB, less room for the attributes that are ours.
+const MaxItem = 396 << 10
+
 // Key names an item: partition and sort key, built only by package layout.
 type Key = layout.Key
 

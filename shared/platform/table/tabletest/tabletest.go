@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -212,11 +213,13 @@ func invalid(t *testing.T, tt table.Table) {
 		"no body":         {table.Put(item("A", "1", ""))},
 		"same key twice":  {table.Put(item("A", "1", `1`)), table.Check(item("A", "1", ""))},
 		"delete not read": {table.Delete(item("A", "1", ""))},
+		"too large":       {table.Put(item("A", "1", `"`+strings.Repeat("x", table.MaxItem)+`"`)), table.Put(item("A", "2", `1`))},
 	} {
 		if err := tt.Commit(ctx, changes...); !errors.Is(err, table.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	commit(t, tt, table.Put(item("A", "large", `"`+strings.Repeat("x", table.MaxItem-len(`Alarge""`))+`"`)))
 	if _, err := tt.Query(ctx, table.Query{}); !errors.Is(err, table.ErrInvalid) {
 		t.Errorf("query without partition: %v", err)
 	}
