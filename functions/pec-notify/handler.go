@@ -109,9 +109,9 @@ type register struct{ book *addresses.Book }
 var _ notify.Addresses = register{}
 
 // Certified implements notify.Addresses.
-func (r register) Certified(ctx context.Context, who application.Party, reference, ticket string) (string, bool, string, error) {
+func (r register) Certified(ctx context.Context, who application.Party, tried []string, reference, ticket string) (string, bool, string, error) {
 	answer, err := r.book.Certified(ctx, addresses.Query{
-		TaxCode: identity.TaxCode(who.TaxCode), Kind: identity.Kind(who.Kind), Reference: reference, Ticket: ticket,
+		TaxCode: identity.TaxCode(who.TaxCode), Kind: identity.Kind(who.Kind), Except: tried, Reference: reference, Ticket: ticket,
 	})
 	return answer.Address, answer.Pending, answer.Ticket, err
 }

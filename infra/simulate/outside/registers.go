@@ -13,14 +13,14 @@ type Registers struct {
 	CompaniesDown, AddressesDown bool
 
 	represents map[string][]string // person -> companies
-	addresses  map[string]string   // tax code -> certified address
+	addresses  map[string][]string // tax code -> certified addresses, the one to use first
 	asked      map[string]bool     // lookups that were begun
 	tickets    int
 }
 
 // NewRegisters returns empty registers.
 func NewRegisters() *Registers {
-	return &Registers{represents: map[string][]string{}, addresses: map[string]string{}, asked: map[string]bool{}}
+	return &Registers{represents: map[string][]string{}, addresses: map[string][]string{}, asked: map[string]bool{}}
 }
 
 // Represent notes that a person represents a company, or does so no more.
@@ -32,8 +32,12 @@ func (r *Registers) Represent(person, company string, yes bool) {
 	r.represents[person] = list
 }
 
-// Domicile notes the certified address of a person or company.
-func (r *Registers) Domicile(taxCode, address string) { r.addresses[taxCode] = address }
+// Domicile notes a certified address of a person or company, after those it has.
+func (r *Registers) Domicile(taxCode, address string) {
+	if address != "" {
+		r.addresses[taxCode] = append(r.addresses[taxCode], address)
+	}
+}
 
 // Represents tells whether a person represents a company.
 func (r *Registers) Represents(person, company string) (bool, error) {
@@ -43,8 +47,8 @@ func (r *Registers) Represents(person, company string) (bool, error) {
 	return slices.Contains(r.represents[person], company), nil
 }
 
-// Certified looks up an address: companies' are found only at the second question, with the ticket of the first.
-func (r *Registers) Certified(who application.Party, ticket string) (address string, pending bool, next string, err error) {
+// Certified looks up an address that is none of those tried: companies' are found only at the second question, with the ticket of the first.
+func (r *Registers) Certified(who application.Party, tried []string, ticket string) (address string, pending bool, next string, err error) {
 	if r.AddressesDown {
 		return "", false, "", ErrDown
 	}
@@ -54,5 +58,10 @@ func (r *Registers) Certified(who application.Party, ticket string) (address str
 		r.asked[next] = true
 		return "", true, next, nil
 	}
-	return r.addresses[who.TaxCode], false, "", nil
+	for _, address := range r.addresses[who.TaxCode] {
+		if !slices.Contains(tried, address) {
+			return address, false, "", nil
+		}
+	}
+	return "", false, "", nil
 }

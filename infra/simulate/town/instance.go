@@ -207,9 +207,9 @@ func (p partners) Since(ctx context.Context, chamber string, validity, last uint
 }
 
 // Certified implements notify.Addresses.
-func (p partners) Certified(_ context.Context, who application.Party, _, ticket string) (address string, pending bool, next string, err error) {
+func (p partners) Certified(_ context.Context, who application.Party, tried []string, _, ticket string) (address string, pending bool, next string, err error) {
 	err = p.inject.Do("addresses.Certified", fault.Write, nil, func() (err error) {
-		address, pending, next, err = p.registers.Certified(who, ticket)
+		address, pending, next, err = p.registers.Certified(who, tried, ticket)
 		return err
 	})
 	return address, pending, next, err

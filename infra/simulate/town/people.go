@@ -55,6 +55,9 @@ func (w *World) populate() {
 			p.address = w.address(fmt.Sprintf("persona%d", n), n)
 		}
 		w.registers.Domicile(p.TaxCode, p.address)
+		if n%5 == 0 { // a professional's, beside their own
+			w.registers.Domicile(p.TaxCode, w.address(fmt.Sprintf("studio%d", n), n/5))
+		}
 		w.people = append(w.people, p)
 	}
 	for n := range companies {

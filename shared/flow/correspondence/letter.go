@@ -2,6 +2,8 @@ package correspondence
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,6 +74,10 @@ type Mail struct {
 	Receipts  []pec.Receipt         `json:"receipts,omitempty"`
 	Proofs    []Proof               `json:"proofs,omitempty"` // the receipts as they came, one for each
 
+	// Tried are the addresses at which messages before this one, with the same letter, were not delivered; First is the first of those messages.
+	Tried []string `json:"tried,omitempty"`
+	First string   `json:"first,omitempty"`
+
 	Ticket string `json:"ticket,omitempty"` // of an address that is being looked up
 	// SendingAt is when the provider was last spoken to; SentAt when its 250 was recorded. Between the two is doubt.
 	SendingAt *time.Time `json:"sendingAt,omitempty"`
@@ -111,6 +117,31 @@ func New(l Letter, event, role, applicationID, chamber, domain string, at time.T
 		ID: id, Application: applicationID, Chamber: chamber, Letter: l, CreatedAt: at,
 		MessageID: pec.MessageID{Application: applicationID, Mail: id, Domain: domain}.String(),
 	}
+}
+
+// Elsewhere is the message that brings the same letter to the recipient's next certified address, after m could not be delivered. It is one of
+// its own, with its own name; that name follows from m, so it is made once. Which address that is, the registers say when it is sent.
+func (m Mail) Elsewhere(at time.Time) (Mail, error) {
+	name, err := pec.ParseMessageID(m.MessageID)
+	if err != nil {
+		return Mail{}, err
+	}
+	next := Mail{
+		Application: m.Application, Chamber: m.Chamber, Letter: m.Letter, Protocol: m.Protocol, CreatedAt: at,
+		Tried: append(slices.Clone(m.Tried), m.Address), First: m.Origin(),
+	}
+	next.ID = next.First + strconv.Itoa(len(next.Tried)+1)
+	next.Address = ""
+	next.MessageID = pec.MessageID{Application: m.Application, Mail: next.ID, Domain: name.Domain}.String()
+	return next, nil
+}
+
+// Origin is the id of the first message with this letter: a problem about the letter is about all of them.
+func (m Mail) Origin() string {
+	if m.First != "" {
+		return m.First
+	}
+	return m.ID
 }
 
 // Stamped returns the message with its number written where the text asks for it.

@@ -31,6 +31,8 @@ type Mail struct {
 	Answers []error
 	// Silent keeps receipts back; Bounce makes every message come back undelivered.
 	Silent, Bounce bool
+	// Closed are mailboxes that take nothing: what is sent there comes back.
+	Closed []string
 	// Taken are the messages taken, in order; a message twice is there twice.
 	Taken []notify.Message
 	// Searched counts the looks into a mailbox for a receipt.
@@ -69,7 +71,7 @@ func (m *Mail) Send(_ context.Context, chamber, to string, raw []byte) error {
 	if !m.Silent {
 		m.Receipt(chamber, message.MessageID, to, pec.Accepted)
 		kind := pec.Delivered
-		if m.Bounce {
+		if m.Bounce || slices.Contains(m.Closed, to) {
 			kind = pec.NotDelivered
 		}
 		m.Receipt(chamber, message.MessageID, to, kind)
@@ -166,8 +168,9 @@ type Registers struct {
 	Down bool
 	// Represent lists the companies of each person, now.
 	Represent map[string][]string
-	// Addresses are the certified addresses, by tax code; Pending is how often the next question for one is put off.
+	// Addresses are the certified addresses, by tax code, and Others those that some have besides; Pending is how often the next question for one is put off.
 	Addresses map[string]string
+	Others    map[string][]string
 	Pending   int
 	Asked     int
 }
@@ -181,7 +184,7 @@ func (r *Registers) Represents(_ context.Context, person, company string) (bool,
 }
 
 // Certified implements notify.Addresses.
-func (r *Registers) Certified(_ context.Context, who application.Party, _, ticket string) (string, bool, string, error) {
+func (r *Registers) Certified(_ context.Context, who application.Party, tried []string, _, ticket string) (string, bool, string, error) {
 	r.Asked++
 	switch {
 	case r.Down:
@@ -190,7 +193,12 @@ func (r *Registers) Certified(_ context.Context, who application.Party, _, ticke
 		r.Pending--
 		return "", true, ticket + "t", nil
 	}
-	return r.Addresses[who.TaxCode], false, "", nil
+	for _, address := range append([]string{r.Addresses[who.TaxCode]}, r.Others[who.TaxCode]...) {
+		if !slices.Contains(tried, address) {
+			return address, false, "", nil
+		}
+	}
+	return "", false, "", nil
 }
 
 // ---- preservation ----

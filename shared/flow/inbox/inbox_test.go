@@ -127,6 +127,131 @@ func TestNotOurReceipt(t *testing.T) {
 	}
 }
 
+// What comes back goes to the recipient's next certified address, as a message of its own, once; only when there is no other does somebody have
+// a problem.
+func TestNextAddress(t *testing.T) {
+	const elected, studio = "altra@pec.example.it", "studio@pec.example.it"
+	for name, c := range map[string]struct {
+		closed  []string
+		tried   []string // the addresses written to, in order
+		problem []problems.Kind
+	}{
+		"all open":          {nil, []string{elected}, nil},
+		"the elected":       {[]string{elected}, []string{elected, flowtest.Address}, nil},
+		"the first two":     {[]string{elected, flowtest.Address}, []string{elected, flowtest.Address, studio}, nil},
+		"whatever there is": {[]string{elected, flowtest.Address, studio}, []string{elected, flowtest.Address, studio}, []problems.Kind{problems.MailFailed}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := flowtest.New(t)
+			w.Registers.Others = map[string][]string{flowtest.Giulia: {studio}}
+			id := w.InProgress("domicile", "elected", "pec", elected)
+			w.Mail.Closed, w.Mail.Taken = c.closed, nil
+			w.Decide(id)
+			w.Settle()
+			w.Mail.Rebuild(flowtest.Chamber) // all receipts come once more
+			w.Settle()
+			w.Rest()
+			var tried []string
+			for _, m := range w.Mail.Taken {
+				if m.To != w.Letter(id, correspondence.OfficeNotice).Address {
+					tried = append(tried, m.To)
+				}
+			}
+			if !slices.Equal(tried, c.tried) {
+				t.Errorf("written to %v, want %v", tried, c.tried)
+			}
+			if got := w.Kinds(); !slices.Equal(got, append([]problems.Kind{}, c.problem...)) {
+				t.Fatalf("problems %v", got)
+			}
+			if delivered := w.Meta(id).Outcome.DeliveredAt != nil; delivered != (len(c.problem) == 0) {
+				t.Errorf("the outcome is delivered: %v", delivered)
+			}
+			w.Check()
+			if len(c.problem) > 0 {
+				if err := w.Office.RetryProblem(ctx, w.Officer(), w.Problems()[0].ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Pass(32 * 24 * time.Hour)
+			w.Rest()
+			w.State(id, application.Preserved)
+			w.Check()
+		})
+	}
+}
+
+// The receipts of one letter in any order, some of them long after, and commits that fail: one further message at most, and the outcome is told
+// as delivered once.
+func TestNextAddressOnce(t *testing.T) {
+	const n, d, x = pec.NotDelivered, pec.Delivered, pec.NotAccepted
+	for _, order := range [][]pec.Kind{{n, n, d}, {d, n}, {n, d, n}, {x, n}, {n, x, d}} {
+		commits := moved(t, order, 0, 0)
+		for at := 1; at <= commits; at++ {
+			for _, fault := range flowtest.Faults {
+				moved(t, order, at, fault)
+			}
+		}
+	}
+}
+
+// moved lets receipts of an outcome arrive, one commit after the first going wrong, and returns how many commits there were.
+func moved(t *testing.T, order []pec.Kind, at int, fault flowtest.Fault) int {
+	t.Helper()
+	w := flowtest.New(t)
+	w.Registers.Others = map[string][]string{flowtest.Giulia: {"studio@pec.example.it"}}
+	id := w.InProgress()
+	w.Mail.Silent = true
+	w.Decide(id)
+	w.Settle()
+	w.Rest()
+	w.Mail.Silent = false
+	mail := w.Letter(id, correspondence.OutcomeLetter)
+	before := w.Applications.Commits
+	w.Applications.FailAt(before+at, fault)
+	for _, kind := range order {
+		w.Mail.Receipt(flowtest.Chamber, mail.MessageID, mail.Address, kind)
+		w.Settle()
+		w.Rest()
+	}
+	outcomes, want := 0, 2
+	if order[0] == pec.Delivered {
+		want = 1
+	}
+	for _, m := range w.Mails(id) {
+		if m.Kind == correspondence.OutcomeLetter {
+			outcomes++
+		}
+	}
+	if told := w.Told(id, application.OutcomeDelivered); outcomes != want || told != 1 || len(w.Problems()) != 0 {
+		t.Errorf("%v, %s at %d: %d messages, told %d times, problems %v", order, fault, at, outcomes, told, w.Kinds())
+	}
+	w.Check()
+	return w.Applications.Commits - before
+}
+
+// A virus would go along to every address, and the office's own has no other: there the problem comes at once.
+func TestNoNextAddress(t *testing.T) {
+	w := flowtest.New(t)
+	w.Mail.Silent = true
+	id := w.Registered()
+	for _, kind := range []string{correspondence.Acknowledgement, correspondence.OfficeNotice} {
+		mail := w.Letter(id, kind)
+		r := pec.Receipt{
+			Kind: pec.NotDelivered, Sender: w.TheChamber().PEC, Ident: "opec-" + kind, At: w.Now(), MessageRef: pec.Bare(mail.MessageID),
+			Recipient: mail.Address, Failure: pec.HasVirus,
+		}
+		if kind == correspondence.OfficeNotice {
+			r.Failure = pec.NoRecipient
+		}
+		w.Mail.Arrive(flowtest.Chamber, inbox.Message{Class: pec.ClassReceipt, Receipt: &r, At: r.At})
+	}
+	w.Settle()
+	if got := w.Kinds(); len(w.Mails(id)) != 2 || !slices.Equal(got, []problems.Kind{problems.MailFailed, problems.MailFailed}) {
+		t.Errorf("%d messages, problems %v", len(w.Mails(id)), got)
+	}
+	w.Check()
+}
+
 // The outcome is effective from the instant of its delivery, told once.
 func TestOutcomeDelivered(t *testing.T) {
 	w := flowtest.New(t)

@@ -33,7 +33,9 @@ func (a arrival) receipt(ctx context.Context) error {
 		return a.register(ctx) // a receipt of something we did not send: the office must see it
 	}
 	known := true
+	var owed []step.Owed
 	err = step.Retry(ctx, func() error {
+		owed = nil
 		mail, item, there, err := casefile.One[correspondence.Mail](ctx, a.Table, layout.Mail(id.Application, id.Mail))
 		if err != nil {
 			return err
@@ -45,10 +47,14 @@ func (a arrival) receipt(ctx context.Context) error {
 		if holds(mail.Receipts, *a.Receipt) {
 			return nil
 		}
-		return a.add(ctx, mail, item)
+		owed, err = a.add(ctx, mail, item)
+		return err
 	})
 	if err == nil && !known {
 		return a.register(ctx)
+	}
+	if err == nil {
+		a.Post.Send(ctx, owed...)
 	}
 	return err
 }
@@ -60,7 +66,8 @@ func holds(receipts []pec.Receipt, r pec.Receipt) bool {
 	})
 }
 
-func (a arrival) add(ctx context.Context, mail correspondence.Mail, item table.Item) error {
+// add returns what the new receipt makes owed.
+func (a arrival) add(ctx context.Context, mail correspondence.Mail, item table.Item) (owed []step.Owed, err error) {
 	before := mail.State
 	mail.Receipts = append(mail.Receipts, *a.Receipt)
 	mail.Proofs = append(mail.Proofs, correspondence.Proof{
@@ -75,28 +82,28 @@ func (a arrival) add(ctx context.Context, mail correspondence.Mail, item table.I
 	var changes casefile.Changes
 	changes.Add(mail.Row(item))
 	if mail.State != before {
-		if err := a.consequences(ctx, &changes, mail, outcome); err != nil {
-			return err
+		if owed, err = a.consequences(ctx, &changes, mail, outcome); err != nil {
+			return nil, err
 		}
 	}
-	return changes.Commit(ctx, a.Table)
+	return owed, changes.Commit(ctx, a.Table)
 }
 
 // consequences is what a message's new state means for its case.
-func (a arrival) consequences(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) error {
+func (a arrival) consequences(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) ([]step.Owed, error) {
 	switch mail.State {
 	case pec.StateDelivered:
-		if err := a.over(ctx, changes, mail, problems.MailOf(mail.ID), problems.LateMailOf(mail.ID)); err != nil {
-			return err
+		if err := a.over(ctx, changes, mail, problems.MailOf(mail.Origin()), problems.LateMailOf(mail.ID)); err != nil {
+			return nil, err
 		}
-		return a.delivered(ctx, changes, mail, outcome.DeliveredAt)
+		return nil, a.delivered(ctx, changes, mail, outcome.DeliveredAt)
 	case pec.StateFailed:
 		if err := a.over(ctx, changes, mail, problems.LateMailOf(mail.ID)); err != nil {
-			return err
+			return nil, err
 		}
 		return a.failed(ctx, changes, mail, outcome)
 	}
-	return nil
+	return nil, nil
 }
 
 // over closes the problems about a message that its new state puts an end to.
@@ -118,12 +125,12 @@ func (a arrival) delivered(ctx context.Context, changes *casefile.Changes, mail 
 	}
 	line := application.Line{At: at, Event: application.MailDelivered, Actor: application.MailBox}
 	if mail.Kind == correspondence.OutcomeLetter {
-		line.Event = application.OutcomeDelivered
 		c, err := casefile.Load(ctx, a.Table, mail.Application)
 		if err != nil {
 			return err
 		}
-		if c.Outcome != nil && c.Outcome.DeliveredAt == nil {
+		if c.Outcome != nil && c.Outcome.DeliveredAt == nil { // else it had arrived at another address
+			line.Event = application.OutcomeDelivered
 			next := Served(c.Application, at, a.Now())
 			changes.Add(c.Put(next))
 		}
@@ -149,17 +156,35 @@ func Served(a application.Application, at, now time.Time) application.Applicatio
 	return a
 }
 
-// failed: the office is told, with the reason, and proposes paper or another address.
-func (a arrival) failed(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) error {
-	text := "Un messaggio PEC non è stato consegnato (" + string(outcome.Failure) + "): proporre un altro indirizzo o la consegna su carta."
+// failed: the letter goes to the recipient's next certified address, if the registers have another; else the office is told, with the reason, and
+// proposes paper or another address.
+func (a arrival) failed(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail, outcome pec.Outcome) ([]step.Owed, error) {
 	changes.Add(casefile.Tell(mail.Application, mail.ID+"-"+string(pec.StateFailed), application.Line{
 		At: outcome.FailedAt, Event: application.MailFailed, Actor: application.MailBox, Text: "La PEC non è stata consegnata.",
 	}))
+	if mail.Kind != correspondence.OfficeNotice && outcome.Failure != pec.HasVirus { // a virus goes along to every address
+		return a.elsewhere(ctx, changes, mail)
+	}
+	text := "Un messaggio PEC non è stato consegnato (" + string(outcome.Failure) + "): proporre un altro indirizzo o la consegna su carta."
 	change, ok, err := problems.Open(ctx, a.Table, mail.Chamber, problems.Problem{
-		ID: problems.MailOf(mail.ID), Kind: problems.MailFailed, At: a.Now(), Application: mail.Application, Text: text,
+		ID: problems.MailOf(mail.Origin()), Kind: problems.MailFailed, At: a.Now(), Application: mail.Application, Text: text,
 	})
 	if ok {
 		changes.List = append(changes.List, change)
 	}
-	return err
+	return nil, err
+}
+
+// elsewhere promises the letter's next message. Its step asks the registers, and opens the problem if they know no other address.
+func (a arrival) elsewhere(ctx context.Context, changes *casefile.Changes, mail correspondence.Mail) ([]step.Owed, error) {
+	now := a.Now()
+	next, err := mail.Elsewhere(now)
+	if err != nil {
+		return nil, err
+	}
+	_, _, there, err := casefile.One[correspondence.Mail](ctx, a.Table, layout.Mail(next.Application, next.ID))
+	if err != nil || there {
+		return nil, err
+	}
+	return []step.Owed{correspondence.Write(changes, next, correspondence.Day(now))}, nil
 }

@@ -55,9 +55,9 @@ type Provider interface {
 
 // Addresses finds certified addresses.
 type Addresses interface {
-	// Certified returns the address of a person or company. pending: the register answers later, ask again with the ticket. Empty and
-	// not pending: there is none.
-	Certified(ctx context.Context, who application.Party, reference, ticket string) (address string, pending bool, next string, err error)
+	// Certified returns the address of a person or company, the first that is none of tried. pending: the register answers later, ask again with
+	// the ticket. Empty and not pending: there is none.
+	Certified(ctx context.Context, who application.Party, tried []string, reference, ticket string) (address string, pending bool, next string, err error)
 }
 
 var (
@@ -158,12 +158,15 @@ func (d *Desk) addressed(ctx context.Context, s *sending) (ready bool, err error
 		return true, nil
 	}
 	reference := s.mail.Application
-	address, pending, ticket, err := d.Addresses.Certified(ctx, s.mail.To, reference, s.mail.Ticket)
+	address, pending, ticket, err := d.Addresses.Certified(ctx, s.mail.To, s.mail.Tried, reference, s.mail.Ticket)
 	if err != nil {
 		return false, fmt.Errorf("looking up certified address: %w", err)
 	}
 	if pending {
 		return false, d.waitForAddress(ctx, *s, ticket)
+	}
+	if address == "" && len(s.mail.Tried) > 0 {
+		return false, d.fail(ctx, *s, problems.MailFailed, "Un messaggio PEC non è stato consegnato e il destinatario non ha altri indirizzi certificati: proporre la consegna su carta.")
 	}
 	if address == "" {
 		return false, d.fail(ctx, *s, problems.NoAddress, "Il destinatario non ha un domicilio digitale: proporre la consegna su carta.")
@@ -370,13 +373,15 @@ func (d *Desk) fail(ctx context.Context, s sending, kind problems.Kind, text str
 		return err
 	}
 	changes.List = append(changes.List, paid...)
-	changes.Add(casefile.Tell(s.mail.Application, s.mail.ID, application.Line{
-		At: now, Event: application.MailFailed, Actor: application.System, Text: text,
-	}))
+	if s.mail.Address != "" || len(s.mail.Tried) == 0 { // else the story tells already that the letter was not delivered
+		changes.Add(casefile.Tell(s.mail.Application, s.mail.ID, application.Line{
+			At: now, Event: application.MailFailed, Actor: application.System, Text: text,
+		}))
+	}
 	// A person without a digital domicile is not a fault when the message was only to tell a number that the desk shows.
 	if kind != problems.NoAddress || s.mail.Kind != correspondence.Acknowledgement {
 		change, ok, err := problems.Open(ctx, d.Table, s.mail.Chamber, problems.Problem{
-			ID: problems.MailOf(s.mail.ID), Kind: kind, At: now, Application: s.mail.Application, Text: text,
+			ID: problems.MailOf(s.mail.Origin()), Kind: kind, At: now, Application: s.mail.Application, Text: text,
 		})
 		if err != nil {
 			return err

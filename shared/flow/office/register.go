@@ -306,7 +306,7 @@ func (d *Desk) dealtWith(ctx context.Context, p problems.Problem, now time.Time)
 		}
 		return nil, nil
 	}
-	if c.State != application.Decided || c.CloseAt != nil || p.ID != problems.MailOf(outcomeMail(c)) && p.ID != problems.LateMailOf(outcomeMail(c)) {
+	if c.State != application.Decided || c.CloseAt != nil || !aboutOutcome(c, p.ID) {
 		return nil, nil
 	}
 	next := c.Application
@@ -316,5 +316,9 @@ func (d *Desk) dealtWith(ctx context.Context, p problems.Problem, now time.Time)
 	return []table.Change{change}, err
 }
 
-// outcomeMail is the id of the certified message with the outcome.
-func outcomeMail(c casefile.Case) string { return c.Outcome.Event + "-" + correspondence.ToApplicant }
+// aboutOutcome tells whether a problem is about the certified message with the outcome, or one that took it to another address: their ids begin
+// alike.
+func aboutOutcome(c casefile.Case, id string) bool {
+	mail := c.Outcome.Event + "-" + correspondence.ToApplicant
+	return strings.HasPrefix(id, problems.MailOf(mail)) || strings.HasPrefix(id, problems.LateMailOf(mail))
+}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"sportello/shared/domain/identity"
@@ -22,9 +24,8 @@ type Source string
 
 // The sources, in Italian as they are shown.
 const (
-	Declared Source = "domicilio eletto per la pratica"
-	INIPEC   Source = "INI-PEC"
-	INAD     Source = "INAD"
+	INIPEC Source = "INI-PEC"
+	INAD   Source = "INAD"
 )
 
 // Config names the lists and the key that is registered with all of them.
@@ -77,12 +78,17 @@ func New(config Config) (*Book, error) {
 type Query struct {
 	TaxCode identity.TaxCode
 	Kind    identity.Kind
-	// Declared is the certified address a natural person chose for this case, if any.
-	Declared string
+	// Except are addresses that are not wanted: nothing could be delivered there. Upper and lower case are the same.
+	Except []string
 	// Reference is the case's protocol number or id: INAD records it with every question (practicalReference). Required for a person.
 	Reference string
 	// Ticket is what an earlier Answer gave for the same question while it was pending; empty the first time.
 	Ticket string
+}
+
+// wanted tells whether an address is one to write to.
+func (q Query) wanted(address string) bool {
+	return address != "" && !slices.ContainsFunc(q.Except, func(e string) bool { return strings.EqualFold(e, address) })
 }
 
 // Answer is what is known now. Pending: ask again in a minute or more, with Ticket. Otherwise Address, or nothing: there is none.
@@ -96,16 +102,14 @@ type Answer struct {
 // Certified finds the address to write to, without waiting: INI-PEC answers a question only some time after it is asked, so the first
 // Answer for a company is pending. Losing the ticket costs a new question, nothing else.
 //
-// CAD art. 6-bis c.1: for companies and professionals INI-PEC is the list to be used; art. 3-bis c.4-quinquies: a person may elect a
-// special domicile for one case; art. 6-quater: the domiciles of natural persons are in INAD.
+// CAD art. 6-bis c.1: for companies and professionals INI-PEC is the list to be used; art. 6-quater: the domiciles of natural persons are in
+// INAD. An address that a person elected for one case (art. 3-bis c.4-quinquies) is known to the caller, and not asked for here.
 func (b *Book) Certified(ctx context.Context, q Query) (Answer, error) {
 	switch {
 	case q.Kind == identity.KindCompany:
 		return b.inipec.find(ctx, q)
 	case q.Kind != identity.KindPerson:
 		return Answer{}, fmt.Errorf("finding address: unknown kind %q", q.Kind)
-	case q.Declared != "":
-		return Answer{Address: q.Declared, Source: Declared}, nil
 	case !q.TaxCode.IsPerson():
 		return Answer{}, nil // identified by another state: in no Italian list
 	}

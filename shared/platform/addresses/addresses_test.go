@@ -162,7 +162,7 @@ func (w *world) ask(q Query) Answer {
 
 func TestCompany(t *testing.T) {
 	w := newWorld(t)
-	q := Query{TaxCode: acme, Kind: identity.KindCompany, Declared: "ignored@pec.it"}
+	q := Query{TaxCode: acme, Kind: identity.KindCompany}
 	first := w.ask(q)
 	if !first.Pending || first.Ticket == "" || first.Address != "" {
 		t.Fatalf("first answer %+v", first)
@@ -179,6 +179,15 @@ func TestCompany(t *testing.T) {
 	}
 	if len(w.requests) != 1 {
 		t.Errorf("%d requests for one question", len(w.requests))
+	}
+	other := Query{TaxCode: acme, Kind: identity.KindCompany, Except: []string{"ACME@pec.it"}}
+	for other.Ticket = w.ask(other).Ticket; ; {
+		if got := w.ask(other); !got.Pending {
+			if got.Address != "" {
+				t.Errorf("the only address, which is not wanted: %+v", got)
+			}
+			break
+		}
 	}
 }
 
@@ -243,8 +252,17 @@ func TestPerson(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", name, got, c.want)
 		}
 	}
+	w.inad[string(mario)] = entry(string(mario), `{"digitalAddress":"studio@pec.it","practicedProfession":"Avvocato"},{"digitalAddress":"mario@pec.it"}`)
+	for _, c := range []struct {
+		except []string
+		want   string
+	}{{[]string{"altro@pec.it"}, "mario@pec.it"}, {[]string{"Mario@pec.it"}, "studio@pec.it"}, {[]string{"mario@pec.it", "studio@pec.it"}, ""}} {
+		if got := w.ask(Query{TaxCode: mario, Kind: identity.KindPerson, Except: c.except}); got.Address != c.want {
+			t.Errorf("not at %v: %+v, want %q", c.except, got, c.want)
+		}
+	}
 	if w.given != 1 {
-		t.Errorf("%d vouchers for seven questions", w.given)
+		t.Errorf("%d vouchers for ten questions", w.given)
 	}
 	delete(w.inad, string(mario))
 	if got := w.ask(Query{TaxCode: mario, Kind: identity.KindPerson}); got.Address != "" || got.Pending {
@@ -271,12 +289,8 @@ func TestOmocodiaNeverReachesTheOther(t *testing.T) {
 	}
 }
 
-func TestDeclaredAndForeign(t *testing.T) {
+func TestForeign(t *testing.T) {
 	w := newWorld(t)
-	got := w.ask(Query{TaxCode: mario, Kind: identity.KindPerson, Declared: "eletto@pec.it"})
-	if diff := cmp.Diff(Answer{Address: "eletto@pec.it", Source: Declared}, got); diff != "" || w.given != 0 {
-		t.Error(diff)
-	}
 	if got := w.ask(Query{Kind: identity.KindPerson}); got.Address != "" || w.given != 0 {
 		t.Errorf("a person of another state: %+v", got)
 	}

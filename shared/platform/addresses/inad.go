@@ -51,7 +51,7 @@ func (i *inad) find(ctx context.Context, q Query) (Answer, error) {
 	if !strings.EqualFold(strings.TrimSpace(out.TaxCode), string(q.TaxCode)) {
 		return Answer{Source: INAD}, nil
 	}
-	return Answer{Address: out.valid(i.now()), Source: INAD}, nil
+	return Answer{Address: out.valid(q, i.now()), Source: INAD}, nil
 }
 
 // extract calls with a voucher, and once more with a fresh one if it was refused.
@@ -88,13 +88,13 @@ type extract struct {
 }
 
 // valid picks the address to use: one of the person as such before one of their profession (CAD art. 6-quater c.2: a professional's
-// INI-PEC address is also their domicile, unless they chose another), never one that has ended.
-func (e extract) valid(now time.Time) string {
+// INI-PEC address is also their domicile, unless they chose another), never one that has ended or is not wanted.
+func (e extract) valid(q Query, now time.Time) string {
 	professional := ""
 	for _, a := range e.Addresses {
 		address := strings.TrimSpace(a.Address)
 		switch {
-		case address == "" || ended(a.Usage.End, now):
+		case !q.wanted(address) || ended(a.Usage.End, now):
 		case a.Profession == "":
 			return address
 		case professional == "":

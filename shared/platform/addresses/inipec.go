@@ -42,7 +42,7 @@ func (i *inipec) find(ctx context.Context, q Query) (Answer, error) {
 	if !ok || i.now().Sub(left) > ticketLife {
 		return i.leave(ctx, q.TaxCode)
 	}
-	answer, known, err := i.fetch(ctx, q.TaxCode, request)
+	answer, known, err := i.fetch(ctx, q, request)
 	switch {
 	case err != nil:
 		return Answer{}, err
@@ -83,7 +83,7 @@ func (i *inipec) leave(ctx context.Context, code identity.TaxCode) (Answer, erro
 const notReady = "WSPA_ERR_05"
 
 // fetch asks for the answer to a request; known is false when INI-PEC does not have that request, or not any more.
-func (i *inipec) fetch(ctx context.Context, code identity.TaxCode, request string) (answer Answer, known bool, err error) {
+func (i *inipec) fetch(ctx context.Context, q Query, request string) (answer Answer, known bool, err error) {
 	var out struct {
 		List *[]struct {
 			CF  string `json:"cf"`
@@ -102,8 +102,9 @@ func (i *inipec) fetch(ctx context.Context, code identity.TaxCode, request strin
 		return Answer{}, false, inipecRefused(status, failure)
 	}
 	for _, entry := range *out.List {
-		if strings.EqualFold(strings.TrimSpace(entry.CF), string(code)) && strings.TrimSpace(entry.PEC) != "" {
-			return Answer{Address: strings.TrimSpace(entry.PEC), Source: INIPEC}, true, nil
+		address := strings.TrimSpace(entry.PEC)
+		if strings.EqualFold(strings.TrimSpace(entry.CF), string(q.TaxCode)) && q.wanted(address) {
+			return Answer{Address: address, Source: INIPEC}, true, nil
 		}
 	}
 	return Answer{Source: INIPEC}, true, nil
