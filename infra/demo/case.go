@@ -22,7 +22,6 @@ type told struct {
 
 	citizen, office *road.Browser
 	id              string
-	states          []string
 	presented       road.Submitted
 	rating          int
 	address         string // where the applicant's mail went
@@ -36,13 +35,6 @@ func (t *told) say(format string, args ...any) {
 	fmt.Printf("  %-10s "+format+"\n", append([]any{t.chamber}, args...)...)
 }
 
-// reached notes a state the application was seen in.
-func (t *told) reached(state string) {
-	if n := len(t.states); n == 0 || t.states[n-1] != state {
-		t.states = append(t.states, state)
-	}
-}
-
 func (t *told) look(ctx context.Context) (road.View, error) {
 	var v road.View
 	err := t.citizen.Get(ctx, t.path(""), &v)
@@ -50,9 +42,6 @@ func (t *told) look(ctx context.Context) (road.View, error) {
 		if err = t.citizen.Login(ctx, t.provider, t.persona); err == nil {
 			err = t.citizen.Get(ctx, t.path(""), &v)
 		}
-	}
-	if err == nil {
-		t.reached(v.State)
 	}
 	return v, err
 }
@@ -82,7 +71,6 @@ func (t *told) file(ctx context.Context) error {
 		return err
 	}
 	t.id = v.ID
-	t.reached(v.State)
 	t.say("%s entra con %s e apre una bozza", t.persona, strings.ToUpper(t.provider))
 	if err := t.fill(ctx, v.Version); err != nil {
 		return err
@@ -136,7 +124,6 @@ func (t *told) submit(ctx context.Context) error {
 	if again != t.presented {
 		return fmt.Errorf("the same key got another answer")
 	}
-	t.reached("presented")
 	t.say("presentata il %s, impronta %s…, risposta entro il %s", t.presented.PresentedAt.Format(time.RFC3339), t.presented.Receipt.Digest[:12], t.presented.Receipt.Due)
 	v, err := t.until(ctx, "number and receipt", func(v road.View) bool {
 		return v.Protocol != nil && len(v.Documents) >= 2
@@ -157,6 +144,9 @@ func (t *told) submit(ctx context.Context) error {
 	return nil
 }
 
+// daysToAnswer is what the office gives the applicant.
+const daysToAnswer = 10
+
 // work is the office's part: charge, message, integration, decision.
 func (t *told) work(ctx context.Context) error {
 	if err := t.office.Post(ctx, t.desk("/assignment"), map[string]any{}, nil); err != nil {
@@ -165,11 +155,14 @@ func (t *told) work(ctx context.Context) error {
 	if err := t.office.Post(ctx, t.desk("/messages"), map[string]any{"text": "Buongiorno, stiamo verificando quanto segnalato."}, nil); err != nil {
 		return err
 	}
+	if _, err := t.look(ctx); err != nil { // the clock may have moved past the session's end
+		return err
+	}
 	if err := t.citizen.Post(ctx, t.path("/messages"), map[string]any{"text": "Grazie, resto in attesa."}, nil); err != nil {
 		return err
 	}
 	var asked struct{ ID, Due string }
-	if err := t.office.Post(ctx, t.desk("/integration-requests"), map[string]any{"text": "Per favore indichi l'orario di arrivo.", "days": 10}, &asked); err != nil {
+	if err := t.office.Post(ctx, t.desk("/integration-requests"), map[string]any{"text": "Per favore indichi l'orario di arrivo.", "days": daysToAnswer}, &asked); err != nil {
 		return err
 	}
 	v, err := t.until(ctx, "integration request", func(v road.View) bool { return v.State == "awaiting_integration" && v.Deadline.Suspended })
@@ -180,13 +173,14 @@ func (t *told) work(ctx context.Context) error {
 	if err := t.answer(ctx, asked.ID); err != nil {
 		return err
 	}
-	if _, err := t.until(ctx, "integration received", func(v road.View) bool { return v.State == "in_progress" }); err != nil {
+	v, err = t.until(ctx, "integration received", func(v road.View) bool { return v.State == "in_progress" })
+	if err != nil {
 		return err
 	}
 	if t.byMail {
-		t.say("integrazione arrivata per PEC dal domicilio digitale: il termine riparte")
+		t.say("tre giorni dopo, integrazione arrivata per PEC dal domicilio digitale: il termine riparte e scade il %s", v.Deadline.Due)
 	} else {
-		t.say("integrazione inviata dal portale con un allegato: il termine riparte")
+		t.say("integrazione inviata dal portale con un allegato: il termine riparte e scade il %s", v.Deadline.Due)
 	}
 	return t.decide(ctx)
 }
@@ -205,6 +199,9 @@ func (t *told) answer(ctx context.Context, request string) error {
 		return err
 	}
 	t.address = asked.To[0]
+	if err := t.Advance(ctx, 3*24*time.Hour); err != nil { // for so long the term stands still
+		return err
+	}
 	return t.Write(ctx, asked.To[0], asked.From, "Re: "+asked.Subject, "Sono arrivato alle 9:10.", asked.MessageID)
 }
 

@@ -80,7 +80,10 @@ func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
 	if err != nil {
 		return c
 	}
-	c.States, c.Protocol, c.PEC = t.states, v.Protocol, v.Mail
+	c.Protocol, c.PEC = v.Protocol, v.Mail
+	if c.States, err = t.states(ctx); err != nil {
+		return c
+	}
 	if v.Outcome != nil {
 		c.Outcome = v.Outcome.Kind
 	}
@@ -96,7 +99,21 @@ func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
 	return c
 }
 
-// accepted: I1, every application came to its end, and no problem is open.
+// wholeRoad is what each of the complaints goes: nothing is skipped, and nothing comes twice but the work that an answer resumes.
+var wholeRoad = []string{
+	"draft", "presented", "registered", "in_progress", "awaiting_integration", "in_progress", "decided", "closed", "preserved",
+}
+
+// states are those that the case's own story tells of.
+func (t *told) states(ctx context.Context) ([]string, error) {
+	story, err := road.Story(ctx, t.citizen, t.id)
+	if err != nil {
+		return nil, err
+	}
+	return road.States(story)
+}
+
+// accepted: I1, every application came to its end by every state of its road, and no problem is open.
 func (d *demo) accepted(ctx context.Context) error {
 	for _, t := range d.cases {
 		v, err := t.look(ctx)
@@ -105,6 +122,12 @@ func (d *demo) accepted(ctx context.Context) error {
 		}
 		if v.State != "preserved" {
 			return fmt.Errorf("%s: pratica %s ferma in %s", t.chamber, t.id, v.State)
+		}
+		switch states, err := t.states(ctx); {
+		case err != nil:
+			return fmt.Errorf("%s: %w", t.chamber, err)
+		case !slices.Equal(states, wholeRoad):
+			return fmt.Errorf("%s: la pratica %s è passata per %s", t.chamber, t.id, strings.Join(states, " > "))
 		}
 		var problems struct {
 			Items []struct{ Kind, Detail string }
@@ -188,7 +211,8 @@ func (d *demo) strangers(ctx context.Context) error {
 	return nil
 }
 
-// clock: I5, the instant of presentation is the submission's, and the register keeps its date.
+// clock: I5, the instant of presentation is the submission's, the register keeps its date, and the term ends when the law says: at first by
+// the receipt, at last with the suspension that there was.
 func (d *demo) clock(ctx context.Context) error {
 	for _, t := range d.cases {
 		v, err := t.look(ctx)
@@ -200,6 +224,13 @@ func (d *demo) clock(ctx context.Context) error {
 		}
 		if v.Protocol.Date != t.presented.PresentedAt.In(road.Rome()).Format(time.DateOnly) {
 			return fmt.Errorf("%s: protocollata il %s", t.chamber, v.Protocol.Date)
+		}
+		first := road.Term{Chamber: t.chamber, Presented: t.presented.PresentedAt}
+		if due := t.presented.Receipt.Due; due != first.Due() {
+			return fmt.Errorf("%s: la ricevuta promette una risposta entro il %s, per legge è il %s", t.chamber, due, first.Due())
+		}
+		if err := road.InTerm(ctx, t.citizen, t.chamber, v, daysToAnswer); err != nil {
+			return fmt.Errorf("%s: %w", t.chamber, err)
 		}
 	}
 	return nil
