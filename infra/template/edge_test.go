@@ -3,16 +3,22 @@ package template_test
 import (
 	"encoding/json"
 	"io/fs"
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"sportello/shared/domain/problem"
+	"sportello/shared/edge/httpapi"
 )
 
 // edgeRules: what the world sees.
 var edgeRules = []rule{
 	{"the chamber API asks for a key and each chamber has a plan", chamberPlans},
+	{"the gateway refuses as we do", refusals},
 	{"routes stand under their API's prefix", routes},
 	{"the portal is behind TLS, APIs pass uncached", distribution},
 	{"the page policy is strict", pagePolicy},
@@ -65,6 +71,60 @@ func chamberPlans(d document) (f findings) {
 		f.demand(slices.Contains(want, id), "%s: a plan of no chamber", id)
 	}
 	return f
+}
+
+// refused are the causes for which a gateway answers by itself, and the kind of problem that each is.
+var refused = map[string]problem.Kind{
+	"ACCESS_DENIED": problem.Forbidden, "BAD_REQUEST_BODY": problem.Malformed, "BAD_REQUEST_PARAMETERS": problem.Malformed,
+	"INVALID_API_KEY": problem.Forbidden, "MISSING_AUTHENTICATION_TOKEN": problem.NotFound, "QUOTA_EXCEEDED": problem.TooMany,
+	"REQUEST_TOO_LARGE": problem.TooLarge, "THROTTLED": problem.TooMany, "UNSUPPORTED_MEDIA_TYPE": problem.UnsupportedMedia,
+	"DEFAULT_4XX": problem.Malformed, "DEFAULT_5XX": "errore-interno",
+}
+
+// refusals: each says what the edge would say of the same kind of problem. An API of the other kind cannot be told what to say: there a
+// route takes what no other does.
+func refusals(d document) (f findings) {
+	edge, err := httpapi.New(httpapi.Config{
+		Log: slog.New(slog.DiscardHandler), Portal: "https://sportello.example.it", OriginSecret: "secret",
+		Chamber: func(string) (string, bool) { return "", false },
+	})
+	if err != nil {
+		return append(f, err.Error())
+	}
+	for cause, kind := range refused {
+		answer := d.property("ChamberApi", "GatewayResponses", cause)
+		w := httptest.NewRecorder()
+		edge.Fail(w, httptest.NewRequest("GET", "/", nil), problem.New(kind, "Un dettaglio."))
+		var want, got map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &want); err != nil {
+			return append(f, err.Error())
+		}
+		if err := json.Unmarshal([]byte(text(answer, "ResponseTemplates", "application/json")), &got); err != nil {
+			f.add("%s: no problem: %v", cause, err)
+			continue
+		}
+		f.demand(number(answer, "StatusCode") == w.Code, "%s: status %d, the edge says %d", cause, number(answer, "StatusCode"), w.Code)
+		for _, name := range []string{"type", "title", "status"} {
+			f.demand(got[name] == want[name], "%s: %s %v, the edge says %v", cause, name, got[name], want[name])
+		}
+		f.demand(got["detail"] != nil && got["instance"] == "$context.requestId", "%s: no detail, or no request to name", cause)
+		for _, name := range []string{"Content-Type", "Content-Language", "Cache-Control"} {
+			f.demand(text(answer, "ResponseParameters", "Headers", name) == "'"+w.Header().Get(name)+"'", "%s: header %s", cause, name)
+		}
+		f.demand(w.Header().Get("Retry-After") == "" || text(answer, "ResponseParameters", "Headers", "Retry-After") != "", "%s: retry when?", cause)
+	}
+	for cause := range mapOf(d.property("ChamberApi", "GatewayResponses")) {
+		f.demand(refused[cause] != "", "%s: of no kind that is known", cause)
+	}
+	f.demand(slices.ContainsFunc(d.events(), func(e event) bool {
+		return e.kind == "HttpApi" && text(e.properties, "Method") == "ANY" && text(e.properties, "Path") == "/api/v1/{proxy+}"
+	}), "an address of the citizen API that is none is answered in English")
+	return f
+}
+
+func mapOf(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
 }
 
 func routes(d document) (f findings) {

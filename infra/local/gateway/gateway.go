@@ -66,19 +66,19 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *API) serve(w http.ResponseWriter, r *http.Request, m match, ok bool) int {
 	if !ok {
 		if a.config.API.REST {
-			return message(w, http.StatusForbidden, "Missing Authentication Token")
+			return a.refuse(w, "MISSING_AUTHENTICATION_TOKEN", http.StatusForbidden, "Missing Authentication Token")
 		}
 		return message(w, http.StatusNotFound, "Not Found")
 	}
 	keyID := ""
 	if m.route.KeyRequired {
 		if keyID, ok = a.config.Keys.Allowed(a.config.API.ID, r.Header.Get("X-Api-Key")); !ok {
-			return message(w, http.StatusForbidden, "Forbidden")
+			return a.refuse(w, "INVALID_API_KEY", http.StatusForbidden, "Forbidden")
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
-		return message(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		return a.refuse(w, "REQUEST_TOO_LARGE", http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 	}
 	event, err := json.Marshal(a.event(r, m, body, keyID))
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, m match, ok bool) in
 	result, err := a.invoke(r.Context(), m.route, event)
 	if errors.Is(err, errTimeout) {
 		if a.config.API.REST {
-			return message(w, http.StatusGatewayTimeout, "Endpoint request timed out")
+			return a.refuse(w, "INTEGRATION_TIMEOUT", http.StatusGatewayTimeout, "Endpoint request timed out")
 		}
 		return message(w, http.StatusServiceUnavailable, "Service Unavailable")
 	}
@@ -138,9 +138,35 @@ func (a *API) invoke(ctx context.Context, route template.Route, event []byte) (r
 // broken is what a client sees of a function that failed.
 func (a *API) broken(w http.ResponseWriter) int {
 	if a.config.API.REST {
-		return message(w, http.StatusBadGateway, "Internal server error")
+		return a.refuse(w, "INTEGRATION_FAILURE", http.StatusBadGateway, "Internal server error")
 	}
 	return message(w, http.StatusInternalServerError, "Internal Server Error")
+}
+
+// refuse answers as the template says a REST API shall by itself: for this very
+// cause, else for all of its kind, else as the gateway does unasked.
+func (a *API) refuse(w http.ResponseWriter, cause string, status int, text string) int {
+	response, ok := a.config.API.Responses[cause]
+	if !ok {
+		response, ok = a.config.API.Responses[fmt.Sprintf("DEFAULT_%dXX", status/100)]
+	}
+	if !ok {
+		return message(w, status, text)
+	}
+	if response.Status != 0 {
+		status = response.Status
+	}
+	w.Header().Set("Content-Type", "application/json")
+	for name, value := range response.Headers {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(status)
+	body := response.Body
+	if body == "" {
+		body = fmt.Sprintf(`{"message":%q}`, text)
+	}
+	_, _ = io.WriteString(w, strings.ReplaceAll(body, template.RequestIDVariable, uuid()))
+	return status
 }
 
 func message(w http.ResponseWriter, status int, text string) int {

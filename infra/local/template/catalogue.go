@@ -81,10 +81,12 @@ var catalogue = map[string]shape{
 		cloud: words("Description AccessLogSettings DefaultRouteSettings RouteSettings DisableExecuteApiEndpoint FailOnWarnings Tags PropagateTags Domain"),
 	},
 	"AWS::Serverless::Api": {
-		local: words("StageName Name Auth BinaryMediaTypes"),
+		local: words("StageName Name Auth BinaryMediaTypes GatewayResponses"),
 		cloud: words("Description EndpointConfiguration MethodSettings AccessLogSetting TracingEnabled OpenApiVersion MinimumCompressionSize AlwaysDeploy FailOnWarnings Tags PropagateTags DisableExecuteApiEndpoint Domain Variables ApiKeySourceType"),
 	},
 	"AWS::Serverless::Api.Auth": {local: words("ApiKeyRequired"), cloud: words("UsagePlan AddDefaultAuthorizerToCorsPreflight AddApiKeyRequiredToCorsPreflight ResourcePolicy")},
+
+	gatewayResponses: {local: responseTypes},
 
 	// A key works only through a plan of the API's stage; how much a plan
 	// allows is a matter of the cloud.
@@ -175,6 +177,18 @@ var catalogue = map[string]shape{
 	"AWS::CloudFront::Distribution.DistributionConfig.DefaultCacheBehavior.FunctionAssociations": {local: words("EventType FunctionARN")},
 	"AWS::CloudFront::Distribution.DistributionConfig.CacheBehaviors":                            behavior,
 	"AWS::CloudFront::Distribution.DistributionConfig.CacheBehaviors.FunctionAssociations":       {local: words("EventType FunctionARN")},
+}
+
+const gatewayResponses = "AWS::Serverless::Api.GatewayResponses"
+
+// responseTypes are what a REST API answers by itself here.
+var responseTypes = words("ACCESS_DENIED BAD_REQUEST_BODY BAD_REQUEST_PARAMETERS INVALID_API_KEY MISSING_AUTHENTICATION_TOKEN QUOTA_EXCEEDED REQUEST_TOO_LARGE THROTTLED UNSUPPORTED_MEDIA_TYPE DEFAULT_4XX DEFAULT_5XX")
+
+func init() {
+	for _, kind := range responseTypes {
+		catalogue[gatewayResponses+"."+kind] = shape{local: words("StatusCode ResponseParameters"), opaque: words("ResponseTemplates")}
+		catalogue[gatewayResponses+"."+kind+".ResponseParameters"] = shape{opaque: words("Headers")}
+	}
 }
 
 const securityHeaders = "AWS::CloudFront::ResponseHeadersPolicy.ResponseHeadersPolicyConfig.SecurityHeadersConfig."

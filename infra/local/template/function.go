@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -148,11 +149,65 @@ func (r *resolver) restAPI(n node) error {
 	for _, t := range n.texts("BinaryMediaTypes") {
 		binary = append(binary, strings.ReplaceAll(t, "~1", "/"))
 	}
+	responses, err := gatewayAnswers(n.child("GatewayResponses"))
+	if err != nil {
+		return err
+	}
 	r.cloud.APIs = append(r.cloud.APIs, API{
 		ID: n.id, PhysicalID: strings.ToLower(n.id), Name: n.textOr("Name", n.id), Stage: n.text("StageName"),
-		REST: true, BinaryTypes: binary,
+		REST: true, BinaryTypes: binary, Responses: responses,
 	})
 	return nil
+}
+
+func gatewayAnswers(n node) (map[string]Response, error) {
+	var problems []error
+	out := map[string]Response{}
+	for _, kind := range sorted(n.properties) {
+		response, err := gatewayAnswer(n.child(kind))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("GatewayResponses.%s: %w", kind, err))
+		}
+		out[kind] = response
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, errors.Join(problems...)
+}
+
+// variable is what a body of the gateway's own may name.
+var variable = regexp.MustCompile(`\$[A-Za-z][A-Za-z.]*`)
+
+// RequestIDVariable is the one of them that is known here.
+const RequestIDVariable = "$context.requestId"
+
+func gatewayAnswer(n node) (Response, error) {
+	status, err := n.number("StatusCode", 0)
+	if err != nil {
+		return Response{}, err
+	}
+	out := Response{Status: status, Headers: map[string]string{}}
+	for name, v := range n.child("ResponseParameters").child("Headers").properties {
+		value, opened := strings.CutPrefix(text(v), "'")
+		value, closed := strings.CutSuffix(value, "'")
+		if !opened || !closed {
+			return out, fmt.Errorf("header %s: only a text in single quotes is supported by the local cloud", name)
+		}
+		out.Headers[name] = value
+	}
+	for kind, v := range n.child("ResponseTemplates").properties {
+		if kind != "application/json" {
+			return out, fmt.Errorf("a template for %s is not supported by the local cloud", kind)
+		}
+		out.Body = text(v)
+	}
+	for _, name := range variable.FindAllString(out.Body, -1) {
+		if name != RequestIDVariable {
+			return out, fmt.Errorf("%s is not supported by the local cloud", name)
+		}
+	}
+	return out, nil
 }
 
 func (r *resolver) mapping(function, name string, e node) error {

@@ -74,6 +74,15 @@ type API struct {
 	REST                        bool
 	BinaryTypes                 []string
 	Routes                      []Route
+	// Responses are what a REST API answers by itself, by the cause.
+	Responses map[string]Response
+}
+
+// Response is an answer of the gateway's own. The body may name $context.requestId.
+type Response struct {
+	Status  int
+	Headers map[string]string
+	Body    string
 }
 
 // Route sends requests of an API to a function. Method is upper case or ANY.

@@ -185,6 +185,11 @@ func TestUnsupported(t *testing.T) {
 		"condition key":     {"dynamodb:LeadingKeys", "dynamodb:Attributes", []string{"Work", "statement Own", "dynamodb:Attributes"}},
 		"policy by name":    {"        - Version: \"2012-10-17\"\n          Statement:\n            - Sid: Own", "        - AmazonS3FullAccess\n        - Version: \"2012-10-17\"\n          Statement:\n            - Sid: Own", []string{"Work", "AmazonS3FullAccess"}},
 		"policy of a queue": {"ArnNotEquals: { aws:PrincipalArn", "ArnNotEquals: { aws:SourceVpc", []string{"JobsPolicy", "aws:SourceVpc"}},
+		"gateway's cause":   {restAPI, restAPI + ", GatewayResponses: { TEAPOT: { StatusCode: 418 } }", []string{"Chambers", "TEAPOT"}},
+		"gateway's words":   {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseTemplates: { application/json: '$context.error.message' } } }", []string{"Chambers", "THROTTLED", "$context.error.message"}},
+		"gateway's type":    {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseTemplates: { text/html: x } } }", []string{"Chambers", "THROTTLED", "text/html"}},
+		"gateway's header":  {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseParameters: { Headers: { A: method.request.header.B } } } }", []string{"Chambers", "THROTTLED", "header A"}},
+		"gateway's place":   {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseParameters: { Paths: { A: B } } } }", []string{"Chambers", "Paths"}},
 		"role":              {"CodeUri: functions/work/", "CodeUri: functions/work/\n      Role: arn:aws:iam::000000000000:role/x", []string{"Work", "Role"}},
 		"loop":              {"BucketName: !Join", "BucketName: !Sub '${Documents}'\n      LifecycleConfiguration: !Join", []string{"Documents"}},
 	} {
@@ -208,6 +213,8 @@ func TestUnsupported(t *testing.T) {
 		})
 	}
 }
+
+const restAPI = "StageName: live, Auth: { ApiKeyRequired: true }"
 
 // TestProduct reads the template that is deployed: all of it must be understood.
 func TestProduct(t *testing.T) {
