@@ -255,6 +255,22 @@ func TestAssignRefused(t *testing.T) {
 	f.w.State(f.Values["id"], application.Registered)
 }
 
+// To who is named at the key's door and is not on the list, a complaint about a person does not exist, nor does it in the list; any other case does.
+func TestComplaintHiddenFromUnlisted(t *testing.T) {
+	f := newFunction(t, "key-")
+	f.w.InProgress("officer", "Greco Paolo")
+	f.Values["id"] = f.w.InProgress()
+	unlisted := edgetest.Header("X-Officer", sofia)
+	f.call("show", unlisted).Is(200, nil)
+	var cases list[casefile.Summary]
+	if f.call("list", unlisted).Is(200, &cases); len(cases.Items) != 1 || cases.Items[0].ID != f.Values["id"] {
+		t.Errorf("who is not on the list sees %+v", cases.Items)
+	}
+	if f.call("list").Is(200, &cases); len(cases.Items) != 2 {
+		t.Errorf("who is on it sees %+v", cases.Items)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	f := newFunction(t, "")
 	f.Values["id"] = f.w.InProgress("officer", "Greco Paolo")
@@ -274,6 +290,7 @@ func TestRefusals(t *testing.T) {
 		"an officer at another host":         {"show.json", []edgetest.Change{bergamo}, 404, problem.NotFound},
 		"the officer complained of":          {"show.json", []edgetest.Change{edgetest.Cookie(paolo)}, 404, problem.NotFound},
 		"the officer complained of, by key":  {"key-show.json", []edgetest.Change{edgetest.Header("X-Officer", paolo)}, 404, problem.NotFound},
+		"perhaps the officer complained of":  {"key-show.json", []edgetest.Change{edgetest.Header("X-Officer", sofia)}, 404, problem.NotFound},
 		"another site's page":                {"message.json", []edgetest.Change{edgetest.Header("origin", "https://evil.example")}, 403, problem.Forbidden},
 		"no key":                             {"key-show.json", []edgetest.Change{edgetest.Header("x-api-key", "")}, 401, problem.Unauthenticated},
 		"a wrong key":                        {"key-show.json", []edgetest.Change{edgetest.Header("x-api-key", "sportello"+strings.Repeat("0", 64))}, 401, problem.Unauthenticated},

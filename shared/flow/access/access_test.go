@@ -149,6 +149,7 @@ func TestOfficers(t *testing.T) {
 		"another office's":          func(o *access.Officer) { o.Offices = []string{"protesti"} },
 		"complained of":             func(o *access.Officer) { o.Name = "Pietro Neri" },
 		"complained of, other form": func(o *access.Officer) { o.Name = "NERI PIETRO" },
+		"perhaps complained of":     func(o *access.Officer) { o.Name, o.Key = "", "gestionale" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := flowtest.New(t)
@@ -291,7 +292,8 @@ func TestOfficerNamed(t *testing.T) {
 		{"Pietro Nerini", "Pietro Neri", false},
 		{"", "Pietro Neri", false},
 		{"D'Angelo Niccolò", "Niccolò D’Angelo", true},
-		{"Pietro Neri", "", false},
+		{"Pietro Neri", "", true},
+		{"", "", false},
 	} {
 		o := access.Officer{Chamber: "milano", Name: c.name}
 		err := o.Check(application.Application{Chamber: "milano", State: application.Presented, Against: c.against}, "reclami")
