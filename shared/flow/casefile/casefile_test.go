@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,10 +22,10 @@ import (
 
 var ctx = context.Background()
 
-// META stays small all its life: every step writes it. A company's case with an address and a person of its own is the longest.
+// META stays small all its life: every step writes it. A case with an address and a person of its own is the longest.
 func TestMetaIsSmall(t *testing.T) {
 	w := flowtest.New(t)
-	id := w.DraftOf(w.Applicant(), "c-giulia", "domicile", "elected", "pec", "rinaldi.srl.amministrazione@pec.example.it", "officer", "Maria Antonietta Bevilacqua")
+	id := w.DraftOf(w.Applicant(), "me", "domicile", "elected", "pec", "rinaldi.srl.amministrazione@pec.example.it", "officer", "Maria Antonietta Bevilacqua")
 	w.Present(id)
 	w.Settle()
 	w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
@@ -44,6 +45,65 @@ func TestMetaIsSmall(t *testing.T) {
 		t.Errorf("META has %d bytes: %s", size, item.Body)
 	}
 	t.Logf("META has %d bytes", size)
+}
+
+// Who writes without end waits for tomorrow; the office's messages do not count, and the office goes on writing.
+func TestTooManyMessages(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.InProgress()
+	say := func(n int) (refused int) {
+		for range n {
+			w.Pass(time.Second)
+			if _, err := w.Cases.Message(ctx, w.Applicant(), id, "Quando?", false); problem.Is(err, problem.Conflict) {
+				refused++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return refused
+	}
+	for range casefile.MaxMessages {
+		w.Pass(time.Second)
+		w.Must(func() error { _, err := w.Office.Message(ctx, w.Officer(), id, "Presto."); return err })
+	}
+	if n := say(casefile.MaxMessages + 3); n != 3 {
+		t.Errorf("%d refused on the first day", n)
+	}
+	w.Must(func() error { _, err := w.Office.Message(ctx, w.Officer(), id, "Domani."); return err })
+	w.Pass(24 * time.Hour)
+	if n := say(1); n != 0 {
+		t.Error("refused on the next day")
+	}
+}
+
+// However much was written to a case, its story is an answer that Lambda lets through, with what the law needs and the last words.
+func TestStoryFits(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.InProgress()
+	for n := range 1500 {
+		change, err := casefile.Tell(id, fmt.Sprintf("m-%04d", n), application.Line{
+			At: w.Now().Add(time.Duration(n) * time.Second), Event: application.MailReceived, Actor: application.MailBox,
+			Text: fmt.Sprint(n) + strings.Repeat("<", 5000),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Applications.Commit(ctx, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	story, err := w.Cases.Timeline(ctx, w.Applicant(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(story)
+	if err != nil || len(body) > 5<<20 || len(story.Items) != 1000 {
+		t.Errorf("%d lines, %d bytes, %v", len(story.Items), len(body), err)
+	}
+	first, last := story.Items[0], story.Items[len(story.Items)-1]
+	if first.Event != string(application.Submitted) || !strings.HasPrefix(last.Text, "1499<") {
+		t.Errorf("from %s to %.10s", first.Event, last.Text)
+	}
 }
 
 // Every view of every state has lists where it has no items, and can be written as JSON.

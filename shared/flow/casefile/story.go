@@ -3,6 +3,7 @@ package casefile
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -41,10 +42,36 @@ func (c Case) Story(ctx context.Context, t table.Table) (Story, error) {
 		return Story{}, err
 	}
 	story := Story{Items: []Told{}, Next: c.next()}
-	for _, l := range lines {
+	for _, l := range fitting(lines) {
 		story.Items = append(story.Items, Told{l.At, string(l.Event), string(l.Actor), title(l), l.Text, l.Document})
 	}
 	return story, nil
+}
+
+// A story is one answer, and an answer has at most 6 MB: who writes without end must not hide the case from the office.
+const (
+	maxLines = 1000
+	maxTexts = 3 << 20 // bytes, as JSON
+)
+
+// fitting returns the lines that one answer can hold: of too many the oldest messages go, of too much text the oldest texts.
+func fitting(lines []application.Line) []application.Line {
+	excess := len(lines) - maxLines
+	lines = slices.DeleteFunc(lines, func(l application.Line) bool {
+		goes := excess > 0 && (l.Event == application.MessageSent || l.Event == application.MailReceived)
+		if goes {
+			excess--
+		}
+		return goes
+	})
+	left := maxTexts
+	for n := len(lines) - 1; n >= 0; n-- {
+		written, _ := json.Marshal(lines[n].Text) // a text always marshals
+		if left -= len(written); left < 0 {
+			lines[n].Text = ""
+		}
+	}
+	return lines
 }
 
 func title(l application.Line) string {
@@ -132,12 +159,44 @@ func Say(ctx context.Context, t table.Table, c Case, m application.Message) (cha
 	if c.State == application.Closed || c.State == application.Preserved {
 		return nil, false, problem.New(problem.Conflict, "La pratica è chiusa: nessuno leggerebbe più il messaggio. Presenta una nuova istanza.")
 	}
+	if m.From == application.Applicant {
+		if err := enough(ctx, t, c.ID, m.At); err != nil {
+			return nil, false, err
+		}
+	}
 	changes = &Changes{}
 	changes.Add(c.Touch(m.At))
 	changes.Add(Row(item, key, m))
 	line := application.Line{At: m.At, Event: application.MessageSent, Actor: m.From, By: m.By, Text: m.Text}
 	changes.Add(Tell(c.ID, m.ID, line))
 	return changes, false, nil
+}
+
+// MaxMessages is how many messages a case takes in a day before its applicant has to wait: each formal one has a number in the register.
+const MaxMessages = 50
+
+// enough refuses a message after too many.
+func enough(ctx context.Context, t table.Table, id string, now time.Time) error {
+	items, err := table.All(ctx, t, table.Query{
+		PK: layout.Application(id), From: layout.Message(id, now.Add(-24*time.Hour), "").SK, To: layout.Message(id, now, "~").SK,
+	})
+	if err != nil {
+		return err
+	}
+	own := 0
+	for _, item := range items {
+		m, err := table.Decode[application.Message](item, application.Schema)
+		if err != nil {
+			return err
+		}
+		if m.From == application.Applicant {
+			own++
+		}
+	}
+	if own >= MaxMessages {
+		return problem.Newf(problem.Conflict, "In un giorno si possono scrivere al massimo %d messaggi per una pratica: riprova domani.", MaxMessages)
+	}
+	return nil
 }
 
 // Link returns an address from which a browser can fetch a document or an attachment of the case, on whose side it asks: what one side
