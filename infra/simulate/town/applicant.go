@@ -139,7 +139,7 @@ func (e *errand) write() {
 
 func (e *errand) save(whole bool) {
 	e.saves++
-	body := e.answers(e.who, e.saves, whole)
+	body := e.answers(e.who, e.profile.Party, e.saves, whole)
 	err := e.call("save draft", e.id, func(i *instance) error {
 		v, err := i.drafts.Save(context.Background(), e.who.Applicant, e.id, e.version, body)
 		if err == nil {
@@ -158,7 +158,7 @@ func (e *errand) save(whole bool) {
 func (e *errand) otherDevice() {
 	e.saves++
 	err := e.call("save draft", e.id, func(i *instance) error {
-		_, err := i.drafts.Save(context.Background(), e.who.Applicant, e.id, e.version-1, e.answers(e.who, e.saves, true))
+		_, err := i.drafts.Save(context.Background(), e.who.Applicant, e.id, e.version-1, e.answers(e.who, e.profile.Party, e.saves, true))
 		return err
 	})
 	if err == nil {

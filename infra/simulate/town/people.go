@@ -103,7 +103,7 @@ func (w *World) forget() {
 }
 
 // answers fill in the form. n makes one save differ from the next; whole says whether nothing is missing.
-func (w *World) answers(p *person, n int, whole bool) json.RawMessage {
+func (w *World) answers(p *person, owner application.Party, n int, whole bool) json.RawMessage {
 	form := map[string]any{
 		"subject": "registro-imprese", "factsDate": w.now.AddDate(0, 0, -3).Format("2006-01-02"),
 		"facts":    fmt.Sprintf("Ho presentato una pratica e dopo due mesi non ho avuto risposta (versione %d).", n),
@@ -111,7 +111,7 @@ func (w *World) answers(p *person, n int, whole bool) json.RawMessage {
 		"domicile": p.domicile, "privacy": true,
 	}
 	if p.domicile == "elected" {
-		if p.address == "" {
+		if p.address == "" || owner.Kind == application.Company {
 			form["domicile"] = "registered"
 		} else {
 			form["pec"] = p.address

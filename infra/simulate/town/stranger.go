@@ -102,7 +102,7 @@ func (w *World) asApplicant(who access.Applicant, e *errand) {
 		{"complete file of reply", func(ctx context.Context, i *instance) error { _, err := i.cases.Complete(ctx, who, id, id); return err }},
 		{"withdraw", func(ctx context.Context, i *instance) error { _, err := i.cases.Withdraw(ctx, who, id, ""); return err }},
 		{"save", func(ctx context.Context, i *instance) error {
-			_, err := i.drafts.Save(ctx, who, id, e.version, w.answers(e.who, 0, true))
+			_, err := i.drafts.Save(ctx, who, id, e.version, w.answers(e.who, e.profile.Party, 0, true))
 			return err
 		}},
 		{"attach", func(ctx context.Context, i *instance) error {

@@ -242,6 +242,7 @@ func (d *Desk) check(ctx context.Context, r reading) error {
 		uploads = append(uploads, catalogue.Upload{Field: a.Field, Name: a.Name, MediaType: a.MediaType, Size: a.Size})
 	}
 	fields = append(fields, catalogue.ValidateAttachments(r.Service, uploads)...)
+	fields = append(fields, elsewhere(r.Owner, r.answers.Values)...)
 	if len(fields) > 0 {
 		p := problem.New(problem.Invalid, "L'istanza non è completa: controlla i campi indicati.")
 		p.Fields = fields
@@ -307,20 +308,38 @@ func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, even
 	return reading{Case: casefile.Case{Application: next}, attachments: r.attachments}.presented(), nil
 }
 
-// domicile is the certified address that the form may choose for this case (CAD art. 3-bis c.4-quinquies): empty for the one in the
-// registers. A company has one by law and is reached nowhere else (CAD art. 6-bis).
-func domicile(owner application.Party, answers json.RawMessage) string {
-	var form struct {
-		Domicile string `json:"domicile"`
-		PEC      string `json:"pec"`
+// elected is the form's word for a certified address of the case's own.
+const elected = "elected"
+
+// choice is where the form asks for the answer.
+type choice struct {
+	Domicile string `json:"domicile"`
+	PEC      string `json:"pec"`
+}
+
+// elsewhere refuses another address to a company: its domicile is the one in INI-PEC, and it is reached nowhere else (CAD art. 6-bis).
+func elsewhere(owner application.Party, answers json.RawMessage) []problem.Field {
+	var form choice
+	if owner.Kind != application.Company || json.Unmarshal(answers, &form) != nil || form.Domicile != elected {
+		return nil
 	}
-	if json.Unmarshal(answers, &form) != nil {
+	return []problem.Field{{
+		Pointer: "#/answers/domicile",
+		Detail:  "Un'impresa riceve le comunicazioni al domicilio digitale iscritto nel Registro Imprese: scegli il domicilio che risulta dai registri pubblici.",
+	}}
+}
+
+// domicile is the certified address that a person may choose for this case (CAD art. 3-bis c.4-quinquies): empty for the one in the registers,
+// and for a company, which has one there by law.
+func domicile(owner application.Party, answers json.RawMessage) string {
+	var form choice
+	if owner.Kind != application.Person || json.Unmarshal(answers, &form) != nil {
 		return ""
 	}
-	switch {
-	case form.Domicile == "elected":
+	switch form.Domicile {
+	case elected:
 		return form.PEC
-	case form.Domicile == application.PortalOnly && owner.Kind == application.Person:
+	case application.PortalOnly:
 		return application.PortalOnly
 	}
 	return ""

@@ -282,6 +282,17 @@ func TestReceipt(t *testing.T) {
 	}
 }
 
+// A company is reached at its address in the registers and nowhere else.
+func TestCompanyElectsNothing(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.DraftOf(w.Applicant(), "c-giulia", "domicile", "elected", "pec", "altra@pec.example.it")
+	_, err := w.Submit.Present(ctx, w.Applicant(), id, flowtest.Key(id), 0)
+	if diff := cmp.Diff([]string{"#/answers/domicile"}, pointers(err)); !problem.Is(err, problem.Invalid) || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	w.State(id, application.Draft)
+}
+
 func TestDomicile(t *testing.T) {
 	for name, c := range map[string]struct {
 		profile string
