@@ -72,14 +72,14 @@ const monthLetters = "ABCDEHLMPRST" // for January to December
 func checkPerson(code string) string {
 	for i := 0; i < personLength; i++ {
 		if !rightKind(i, code[i]) {
-			return "Il codice fiscale contiene un carattere non ammesso in quella posizione: controllare di averlo scritto per intero e senza errori."
+			return "Il codice fiscale contiene un carattere non ammesso in quella posizione: controlla di averlo scritto per intero e senza errori."
 		}
 	}
 	if !validBirth(string(TaxCode(code).Plain())) {
-		return "Il codice fiscale contiene una data di nascita inesistente: controllare di averlo scritto senza errori."
+		return "Il codice fiscale contiene una data di nascita inesistente: controlla di averlo scritto senza errori."
 	}
 	if personCheck(code[:personLength-1]) != code[personLength-1] {
-		return "L'ultimo carattere del codice fiscale non corrisponde agli altri: controllare di averlo scritto senza errori."
+		return "L'ultimo carattere del codice fiscale non corrisponde agli altri: controlla di averlo scritto senza errori."
 	}
 	return ""
 }
@@ -158,7 +158,7 @@ func checkCompany(code string) string {
 	}
 	// Eleven zeros pass the arithmetic and belong to nobody.
 	if code == "00000000000" || sum%10 != 0 {
-		return "L'ultima cifra del codice fiscale non corrisponde alle altre: controllare di averlo scritto senza errori."
+		return "L'ultima cifra del codice fiscale non corrisponde alle altre: controlla di averlo scritto senza errori."
 	}
 	return ""
 }

@@ -166,7 +166,7 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 		owed.Problem = problems.WorkOf(owed, now)
 		change, ok, err := problems.Open(ctx, d.Table, owed.Chamber, problems.Problem{
 			ID: owed.Problem, Kind: problems.Overdue, At: now, Application: owed.Application, Work: &key,
-			Text: "Un passaggio della pratica (" + string(owed.Kind) + ") non riesce da più tentativi: si continua a riprovare.",
+			Text: "Un passaggio della pratica (" + string(owed.Kind) + ") non riesce nonostante più tentativi: si continua a riprovare.",
 		})
 		if err != nil {
 			return err

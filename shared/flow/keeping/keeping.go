@@ -100,7 +100,7 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	}
 	receipt, err := d.entrusted(ctx, c.ID, zip, owed.Retried)
 	if errors.Is(err, ErrRefused) {
-		return d.refused(ctx, owed, item, "il conservatore non accetta il pacchetto")
+		return d.refused(ctx, owed, item, "la richiesta di versamento non è stata accettata")
 	}
 	if err != nil {
 		return err

@@ -242,7 +242,7 @@ func (p *Provider) assertion(ctx context.Context, m metadata) (string, error) {
 }
 
 func unavailable(cause error) error {
-	return problem.New(problem.Unavailable, "Il servizio di identità non risponde. Riprovare tra qualche minuto oppure scegliere un altro modo di accesso.").Because(cause)
+	return problem.New(problem.Unavailable, "Il servizio di identità non risponde. Riprova tra qualche minuto oppure scegli un altro modo di accesso.").Because(cause)
 }
 
 // levelOf reads an acr value; 0 when it is none of ours.
