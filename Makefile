@@ -9,6 +9,7 @@ GO    ?= go
 NPM   ?= npm
 SAM   ?= sam
 STAGE ?= test
+REVISION := $(or $(REVISION),$(shell date -u +%Y%m%dT%H%M%SZ))
 BIN   := .local/bin
 LOCAL := $(BIN)/local
 TALLY := $(BIN)/tally
@@ -80,7 +81,9 @@ deploy: ## build and deploy to AWS, upload the site (STAGE=test|production; infr
 	@command -v $(SAM) >/dev/null && command -v aws >/dev/null || { echo "make deploy needs the SAM CLI and the AWS CLI (infra/docs/runbook.md)" >&2; exit 1; }
 	$(SAM) validate --lint --config-env $(STAGE)
 	GOFLAGS="-buildvcs=false $(BUILD_FLAGS)" $(SAM) build --config-env $(STAGE)
-	$(SAM) deploy --config-env $(STAGE)
+	@: "A stack is brought up to date only where its template or a parameter changed: the revision makes functions and CloudFront take secrets anew."
+	@mkdir -p .aws-sam && sed 's/"Revision=[^"]*"/"Revision=$(REVISION)"/' samconfig.toml > .aws-sam/samconfig.toml
+	$(SAM) deploy --config-file $(CURDIR)/.aws-sam/samconfig.toml --config-env $(STAGE)
 	@$(MAKE) --no-print-directory site-upload
 
 .PHONY: site-upload

@@ -18,6 +18,7 @@ var functionRules = []rule{
 	{"each function has a log group with retention", logsKept},
 	{"partner addresses have no default", addressesGiven},
 	{"no secret stands in the template", noSecrets},
+	{"a deployment takes secrets anew", revised},
 	{"intrinsics stay plain", plainIntrinsics},
 	{"every reference has its resource", references},
 }
@@ -163,9 +164,21 @@ func noSecrets(d document) (f findings) {
 			f.demand(!strings.Contains(s, "resolve:") || strings.HasPrefix(s, "{{resolve:ssm:/sportello/${Stage}/"), "%s/%s: resolves %s", path, k, s)
 		}
 		if m["HeaderName"] == "x-origin-verify" {
-			f.demand(strings.HasPrefix(text(m, "HeaderValue", "Fn::Sub"), "{{resolve:ssm:"), "%s: the origin secret stands in the template", path)
+			// Functions accept a list while the secret is being changed; a list is nothing to send.
+			f.demand(text(m, "HeaderValue", "Fn::Sub") == "{{resolve:ssm:/sportello/${Stage}/origin-sent}}", "%s: the origin secret stands in the template", path)
 		}
 	})
+	return f
+}
+
+// revised: a secret that alone has changed reaches nobody unless something else changes with it.
+func revised(d document) (f findings) {
+	f.demand(ref(at(d, "Globals", "Function", "Environment", "Variables", "REVISION")) == "Revision", "functions are not started anew")
+	f.demand(strings.Contains(text(d.property("Distribution", "DistributionConfig"), "Comment", "Fn::Sub"), "${Revision}"), "the distribution sends an old secret")
+	config, err := os.ReadFile(filepath.Join(root, "samconfig.toml"))
+	f.demand(err == nil && strings.Count(string(config), `"Revision=0"`) == strings.Count(string(config), `"Stage=`), "samconfig.toml: a stage without revision")
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	f.demand(err == nil && strings.Contains(string(makefile), `sed 's/"Revision=[^"]*"/"Revision=$(REVISION)"/' samconfig.toml`), "make deploy gives no revision")
 	return f
 }
 

@@ -179,7 +179,11 @@ func (s *Supervisor) seedSecrets() error {
 			return err
 		}
 	}
-	return nil
+	// What the distribution sends is one of the secrets that the functions accept.
+	return s.services.Parameters.Seed(prefix+"/origin-sent", "String", func() string {
+		accepted, _ := s.services.Parameters.Value(prefix + "/origin")
+		return accepted
+	})
 }
 
 // prefix is where the functions look for their parameters.

@@ -30,8 +30,8 @@ type Config struct {
 	Portal string
 	// Chamber tells which chamber a label is the host of.
 	Chamber func(label string) (id string, ok bool)
-	// OriginSecret is what CloudFront sends in X-Origin-Verify, so that nobody passes by. While the secret is being
-	// changed it holds both, the new and the old, with a comma between.
+	// OriginSecret is what is accepted in X-Origin-Verify, which CloudFront sends, so that nobody passes by. While the secret is
+	// being changed that is both, the new and the old, with a comma between.
 	OriginSecret string
 	// Strict makes an answer that openapi.json does not describe an error of ours: for tests.
 	Strict bool
