@@ -44,7 +44,7 @@ func (d *demo) check(ctx context.Context) report {
 		r.Cases = append(r.Cases, d.caseOf(ctx, t))
 	}
 	for name, hold := range map[string]func(context.Context) error{
-		"I1": d.accepted, "I2": d.register, "I3": d.once, "I4": d.strangers, "I5": d.clock,
+		"I1": d.accepted, "I2": d.register, "I3": d.once, "I4": d.strangers, "I5": d.clock, "IAM": d.grants,
 	} {
 		r.Invariants[name] = "ok"
 		if err := hold(ctx); err != nil {

@@ -3,7 +3,9 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -45,7 +47,7 @@ func (p *Ports) list() []port {
 // is then reported as any busy port is.
 func (p *Ports) free() error {
 	list := p.list()
-	ports, err := freePorts(len(list))
+	ports, err := freePorts(len(list), nil)
 	if err != nil {
 		return err
 	}
@@ -55,23 +57,39 @@ func (p *Ports) free() error {
 	return nil
 }
 
-func freePorts(n int) ([]int, error) {
+// Free ports are looked for below those that systems give to connections they
+// open: one of these, made between our look and the program's start, would take
+// its port away.
+const lowest, highest = 16384, 32768
+
+// freePorts finds n ports that are free, and none of the others.
+func freePorts(n int, others []int) ([]int, error) {
 	var out []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 * n {
+		port := lowest + rand.IntN(highest-lowest)
+		if slices.Contains(others, port) {
+			continue
+		}
+		l, err := net.Listen("tcp", loopback(port))
 		if err != nil {
-			return nil, fmt.Errorf("finding a free port: %w", err)
+			continue
 		}
 		defer l.Close()
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
+		if out = append(out, port); len(out) == n {
+			return out, nil
+		}
 	}
-	return out, nil
+	return nil, errors.New("finding free ports: there are too few")
 }
 
 // behind are the ports of the emulators themselves, which nobody need know: on
 // those that are known the guard listens.
 func (p *Ports) behind() (map[int]int, error) {
-	free, err := freePorts(3)
+	var others []int
+	for _, one := range p.list() {
+		others = append(others, *one.Value)
+	}
+	free, err := freePorts(3, others)
 	if err != nil {
 		return nil, err
 	}
