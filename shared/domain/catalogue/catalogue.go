@@ -43,7 +43,7 @@ type Chamber struct {
 	PatronDayNote string            `json:"patronDayNote"`
 	Offices       []Office          `json:"offices"`
 	Settings      map[string]Choice `json:"services"`
-	// Placeholders are JSON pointers of values that are invented; a production deployment refuses a chamber that has any.
+	// Placeholders are JSON pointers of values that are invented; production refuses a chamber that has any (Ready).
 	Placeholders []string `json:"placeholders"`
 }
 
@@ -55,15 +55,13 @@ type Colours struct {
 
 // Register tells how the chamber's protocol is kept.
 type Register struct {
-	Mode string `json:"mode"` // InternalRegister or ExternalRegister
+	Mode string `json:"mode"` // InternalRegister
 	Code string `json:"code"` // goes into the segnatura
 }
 
-// Modes of a register.
-const (
-	InternalRegister = "internal" // this register is the AOO's
-	ExternalRegister = "external" // the number is asked of the chamber's own protocol; ours is the repertory
-)
+// InternalRegister is the mode of a register that is the AOO's. It is the only one that is built: a chamber that keeps a protocol of its own is
+// refused when the data are loaded, for here it would be numbered as if it kept none.
+const InternalRegister = "internal"
 
 // Office answers for some services of a chamber.
 type Office struct {
@@ -217,6 +215,26 @@ func (s Service) Outcome(id string) (Outcome, bool) {
 	return s.Outcomes[n], true
 }
 
+// Production is the stage of an installation that serves real people.
+const Production = "production"
+
+// Ready tells why the chambers cannot serve people at a stage: an error that names each chamber with its values that are only examples. Stages
+// other than production take them.
+func Ready(stage string) error { return data().ready(stage) }
+
+func (c content) ready(stage string) error {
+	var found []string
+	for _, chamber := range c.chambers {
+		if len(chamber.Placeholders) > 0 {
+			found = append(found, chamber.ID+" ("+strings.Join(chamber.Placeholders, ", ")+")")
+		}
+	}
+	if stage != Production || len(found) == 0 {
+		return nil
+	}
+	return fmt.Errorf("catalogue: chambers with invented values: %s", strings.Join(found, "; "))
+}
+
 // ---- lookup ----
 
 // Chambers returns the chambers by id.
@@ -330,6 +348,9 @@ func load(source fs.FS) (content, error) {
 		chamber, err := read[Chamber](source, name)
 		if err != nil {
 			return c, err
+		}
+		if chamber.Register.Mode != InternalRegister {
+			return c, fmt.Errorf("reading %s: a register of mode %q is not built yet", name, chamber.Register.Mode)
 		}
 		c.chambers = append(c.chambers, chamber)
 	}

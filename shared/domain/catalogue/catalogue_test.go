@@ -1,7 +1,9 @@
 package catalogue
 
 import (
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -58,6 +60,39 @@ func TestChamberByHost(t *testing.T) {
 	} {
 		if c, _ := ChamberByHost(host); c.ID != want {
 			t.Errorf("%s shows %q, want %q", host, c.ID, want)
+		}
+	}
+}
+
+// What is invented serves nobody in production, and is named; a register that nobody has built is refused wherever it is.
+func TestReady(t *testing.T) {
+	real, example := Chamber{ID: "real"}, Chamber{ID: "example", Placeholders: []string{"/taxCode", "/pec"}}
+	for name, c := range map[string]struct {
+		stage    string
+		chambers []Chamber
+		want     []string
+	}{
+		"examples, in a test":       {"test", []Chamber{real, example}, nil},
+		"real ones":                 {Production, []Chamber{real, real}, nil},
+		"an example, in production": {Production, []Chamber{real, example}, []string{"example", "/taxCode", "/pec"}},
+	} {
+		err := content{chambers: c.chambers}.ready(c.stage)
+		if (err != nil) != (c.want != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, word := range c.want {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %v does not name %s", name, err, word)
+			}
+		}
+	}
+}
+
+func TestRegisterModes(t *testing.T) {
+	for mode, taken := range map[string]bool{"internal": true, "external": false, "": false} {
+		_, err := load(fstest.MapFS{"data/chambers/x.json": {Data: []byte(`{"id":"x","register":{"mode":"` + mode + `"}}`)}})
+		if (err == nil) != taken {
+			t.Errorf("mode %q: %v", mode, err)
 		}
 	}
 }

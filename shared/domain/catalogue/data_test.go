@@ -96,7 +96,7 @@ func TestChambers(t *testing.T) {
 		"patronDay":  regexp.MustCompile(`^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`),
 		"pec":        regexp.MustCompile(`^[a-z0-9.]+@[a-z0-9.-]+$`),
 		"ipaAndAOO":  regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$`),
-		"mode":       regexp.MustCompile(`^(internal|external)$`),
+		"mode":       regexp.MustCompile(`^internal$`),
 		"fileOfLogo": regexp.MustCompile(`^[a-z-]+\.svg$`),
 	}
 	for _, c := range Chambers() {

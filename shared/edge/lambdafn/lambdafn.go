@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"sportello/shared/domain/catalogue"
 )
 
 // Process is what a function works with. All of it may be used by several goroutines.
@@ -52,6 +54,9 @@ func start[E Base](wire func(ctx context.Context, p *Process, env E) (any, error
 	env, err := Load[E]()
 	if err != nil {
 		return nil, err
+	}
+	if err := catalogue.Ready(env.base().Stage); err != nil {
+		return nil, err // nobody is served in the name of a chamber whose codes and addresses are invented
 	}
 	p, err := New(ctx, env.base())
 	if err != nil {

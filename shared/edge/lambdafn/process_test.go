@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
+
+	"sportello/shared/domain/catalogue"
 )
 
 // store is a Parameter Store that fails the test when it is asked what the real one refuses.
@@ -129,6 +131,16 @@ func TestStart(t *testing.T) {
 	}
 	if got := made.AWS.Retryer().MaxAttempts(); got != attempts {
 		t.Errorf("%d attempts", got)
+	}
+
+	setenv(t, map[string]string{"STAGE": catalogue.Production, "PARAMETERS": "/sportello/production", "TABLE_APPLICATIONS": "applications"})
+	wired := false
+	_, err = start(func(context.Context, *Process, environment) (any, error) {
+		wired = true
+		return nil, nil
+	})
+	if want := catalogue.Ready(catalogue.Production); wired != (want == nil) || wired != (err == nil) || want != nil && err.Error() != want.Error() {
+		t.Errorf("in production: wired %v, %v, want %v", wired, err, want)
 	}
 
 	setenv(t, nil)
