@@ -242,12 +242,12 @@ func (a *applying) acknowledgement(c application.Application, s catalogue.Servic
 	return correspondence.Letter{
 		Kind: correspondence.Acknowledgement, To: c.Owner, Address: c.Domicile,
 		Subject: "Istanza registrata: " + s.Title + " - protocollo " + correspondence.Mark,
-		Text: "Gentile utente,\n\nl'istanza «" + s.Title + "» presentata il " +
+		Text: "Gentile utente,\n\nl'istanza «" + s.Title + "», presentata il " +
 			correspondence.Italian(register.Date(c.PresentedAt())) + " alla " + s.Chamber.Name +
-			" è stata registrata al protocollo " + correspondence.Mark + ".\n\n" +
+			", è stata registrata al protocollo " + correspondence.Mark + ".\n\n" +
 			"Ufficio competente: " + s.Office.Name + "\nResponsabile del procedimento: " + s.Office.Responsible.Name +
 			"\nTermine per la risposta: " + correspondence.Italian(casefile.Due(c).String()) + "\n" +
-			"In caso di inerzia: " + s.Office.Substitute.Name + "\n\n" + s.Remedies + "\n\n" +
+			"Titolare del potere sostitutivo, se la risposta non arriva: " + s.Office.Substitute.Name + "\n\n" + s.Remedies + "\n\n" +
 			"Per seguire la pratica: " + a.Portal(c.Chamber, "/pratica/?id="+c.ID) + "\n",
 	}
 }
