@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sportello/infra/local/emulator"
 	"sportello/infra/local/guard"
@@ -21,6 +22,7 @@ func (s *Supervisor) watch() error {
 		Cloud: s.cloud, Region: region, Account: account, Administrator: emulator.AccessKey, Ledger: s.ledger, Log: s.log,
 	})
 	s.sayUntried()
+	s.sayUnenforced()
 	behind, err := s.config.Ports.behind()
 	if err != nil {
 		return err
@@ -47,6 +49,14 @@ func (s *Supervisor) sayUntried() {
 	}
 	if names = slices.Compact(names); len(names) > 0 {
 		s.log.Info("the local cloud has no TLS: what policies demand of it is taken as met", "policies", names)
+	}
+}
+
+// sayUnenforced names, in one line, what the template asks for and only the
+// cloud does: nothing is left out in silence.
+func (s *Supervisor) sayUnenforced() {
+	if names := s.cloud.Unenforced; len(names) > 0 {
+		s.log.Info("read in the template and not enforced here", "names", strings.Join(names, " "))
 	}
 }
 

@@ -13,7 +13,8 @@ type shape struct {
 	local []string
 	// opaque names are obeyed too, and their values may hold any names.
 	opaque []string
-	// cloud names have a meaning in the cloud only: encryption at rest, metrics, throttling, caching, retention. They are accepted unread.
+	// cloud names have a meaning in the cloud only: encryption at rest, metrics, throttling, caching, retention. They are accepted unread, and
+	// the start says which (unenforced.go).
 	cloud []string
 }
 

@@ -42,6 +42,8 @@ type Cloud struct {
 	Plans         []Plan
 	// Policies are those of buckets, queues and keys.
 	Policies []ResourcePolicy
+	// Unenforced names what the template asks for and only the cloud does.
+	Unenforced []string
 }
 
 // ResourcePolicy is what a resource itself says about who may do what with it.
@@ -182,6 +184,7 @@ func (t *Template) Resolve(set Settings) (*Cloud, error) {
 	if err := r.all(); err != nil {
 		return nil, err
 	}
+	r.cloud.Unenforced = t.unenforced()
 	return r.cloud, nil
 }
 

@@ -117,6 +117,7 @@ func TestResolve(t *testing.T) {
 				Headers: []template.Header{{Name: "content-security-policy", Value: "connect-src 127.0.0.1:8102", Override: true}},
 			},
 		}}},
+		Unenforced: []string{"CloudWatch::Alarm", "DefaultCacheBehavior.ViewerProtocolPolicy", "Table.DeletionProtectionEnabled"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -211,6 +212,34 @@ func TestUnsupported(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What only the cloud does is named, wherever it stands.
+func TestUnenforced(t *testing.T) {
+	text, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer(
+		"UsagePlanName: milano", "UsagePlanName: milano\n      Quota: { Limit: 1, Period: DAY }\n      Description: x",
+		"Site: { Type: AWS::S3::Bucket }", "Site: { Type: AWS::S3::Bucket, Properties: { LifecycleConfiguration: { Rules: [] } } }",
+		restAPI, restAPI+", MethodSettings: []", "ScheduleExpression: ", "DeadLetterConfig: { Arn: x }, ScheduleExpression: ",
+	).Replace(string(text))
+	parsed, err := template.Parse([]byte(changed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud, err := parsed.Resolve(settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"Api.MethodSettings", "Bucket.LifecycleConfiguration", "CloudWatch::Alarm", "DefaultCacheBehavior.ViewerProtocolPolicy", "ScheduleV2.DeadLetterConfig",
+		"Table.DeletionProtectionEnabled", "UsagePlan.Quota",
+	}
+	if diff := cmp.Diff(want, cloud.Unenforced); diff != "" {
+		t.Error(diff)
 	}
 }
 
