@@ -79,6 +79,7 @@ bench: ## the Go benchmarks there are, as they are (ratios and prices: not measu
 .PHONY: deploy
 deploy: ## build and deploy to AWS, upload the site (STAGE=test|production; infra/docs/runbook.md)
 	@command -v $(SAM) >/dev/null && command -v aws >/dev/null || { echo "make deploy needs the SAM CLI and the AWS CLI (infra/docs/runbook.md)" >&2; exit 1; }
+	@cd $(SITE) && STAGE=$(STAGE) node scripts/release.mjs
 	$(SAM) validate --lint --config-env $(STAGE)
 	GOFLAGS="-buildvcs=false $(BUILD_FLAGS)" $(SAM) build --config-env $(STAGE)
 	@: "A stack is brought up to date only where its template or a parameter changed: the revision makes functions and CloudFront take secrets anew."
@@ -88,7 +89,8 @@ deploy: ## build and deploy to AWS, upload the site (STAGE=test|production; infr
 
 .PHONY: site-upload
 site-upload: $(SITE_TOOLS) ## only the site: build, upload and invalidation
-	@cd $(SITE) && $(NPM) run --silent build
+	@cd $(SITE) && STAGE=$(STAGE) PORTAL_BASE="$$(aws cloudformation describe-stacks --stack-name sportello-$(STAGE) \
+		--query "Stacks[0].Outputs[?OutputKey=='PortalUrl'].OutputValue" --output text)" $(NPM) run --silent build
 	@output() { aws cloudformation describe-stacks --stack-name sportello-$(STAGE) --query "Stacks[0].Outputs[?OutputKey=='$$1'].OutputValue" --output text; }; \
 	bucket=$$(output SiteBucketName); distribution=$$(output DistributionId); \
 	: "Hashed files first and pages last, so that no page names a file that is not there yet; old ones stay for who has an old page open."; \

@@ -7,6 +7,7 @@ import { build } from 'vite';
 import { buildCss } from './build-css.mjs';
 import { writeGenerated, writeThemes } from './catalogue.mjs';
 import { prerender } from './prerender.mjs';
+import { hindrances, insist } from './release.mjs';
 import { buildSprite } from './sprite.mjs';
 
 const site = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -15,6 +16,8 @@ const dist = path.join(site, '.next');
 const published = path.join(site, 'dist');
 const BUDGET = 60_000; // bytes, gzipped: HTML, styles and scripts of a page's first load
 const base = process.env.PORTAL_BASE ?? 'http://localhost:8080';
+
+insist(process.env.STAGE, hindrances({ stage: process.env.STAGE, base: process.env.PORTAL_BASE }));
 
 const started = Date.now();
 process.chdir(site);
@@ -31,7 +34,6 @@ writeThemes(path.join(dist, 'themes'));
 // The viewer function must know every page; a test of the template compares.
 fs.writeFileSync(path.join(dist, 'pages.json'), `${JSON.stringify(written.map((page) => page.address).filter((address) => address.endsWith('/')).sort(), null, 2)}\n`);
 fs.rmSync(path.join(dist, '.vite'), { recursive: true });
-
 
 const heaviest = written.map((page) => ({ address: page.address, bytes: weigh(page) })).sort((a, b) => b.bytes - a.bytes);
 for (const { address, bytes } of heaviest) console.log(`${(bytes / 1000).toFixed(1).padStart(6)} kB  ${address}`);

@@ -16,6 +16,11 @@ export function readChambers() {
     .map((name) => readJson('chambers', name));
 }
 
+/** Every value that is an example and must be replaced before real use, as "chamber: /pointer". */
+export function placeholders(chambers = readChambers()) {
+  return chambers.flatMap(({ id, placeholders: pointers }) => (pointers ?? []).map((pointer) => `${id}: ${pointer}`));
+}
+
 export function readLogo(chamber) {
   return fs.readFileSync(path.join(dataFolder, 'chambers', chamber.logo), 'utf8');
 }
@@ -72,6 +77,7 @@ export function readFixtures(id) {
 export function writeGenerated(folder) {
   fs.mkdirSync(folder, { recursive: true });
   const write = (name, value) => fs.writeFileSync(path.join(folder, name), JSON.stringify(value));
+  write('specimen.json', { hasPlaceholders: placeholders().length > 0 });
   write('chambers.json', readChambers().map(({ id, name, nameEn, shortName, provinces, hosts }) => ({ id, name, nameEn, shortName, provinces, hosts })));
   for (const language of ['it', 'en']) {
     const services = serviceIds().map((id) => readService(id, language));
@@ -93,7 +99,8 @@ export function writeThemes(folder) {
   }
   const target = path.join(folder, 'default');
   fs.mkdirSync(target, { recursive: true });
-  fs.writeFileSync(path.join(target, 'theme.css'), themeCss('#455a64'));
+  // No chamber, nothing to begin: the pages say so, and offer no way in that would lead nowhere.
+  fs.writeFileSync(path.join(target, 'theme.css'), `${themeCss('#455a64')}.sv-choose-first{display:block}.sv-of-chamber{display:none}\n`);
   fs.writeFileSync(path.join(target, 'chamber.js'), chamberScript(null));
   fs.writeFileSync(path.join(target, 'logo.svg'), fs.readFileSync(path.join(here, '../src/styles/logo.svg'), 'utf8'));
 }

@@ -73,7 +73,7 @@ async function tour(width) {
   await page.goto(`${base}/modulo/?id=${id}#richiesta`);
   await page.getByLabel('Che cosa chiedi').fill('Chiedo di sapere lo stato della pratica e le scuse.');
   await office('elsewhere', { application: id, answers: { request: 'Un altro testo della richiesta.' } });
-  await page.getByText('La bozza è stata modificata').waitFor();
+  await page.locator('#avviso-bozza').waitFor();
   await shot('conflitto');
   await page.getByRole('button', { name: 'Tieni' }).click();
   await page.getByText('Bozza salvata').waitFor();

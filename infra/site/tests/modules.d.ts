@@ -29,7 +29,11 @@ declare module '*/scripts/catalogue.mjs' {
   export function readService(id: string, language?: string): any;
   export function readForm(id: string, language?: string): any;
   export function readFixtures(id: string): Fixture[];
+  export function placeholders(chambers?: Chamber[]): string[];
   export function overlay(base: unknown, over: unknown): any;
+}
+declare module '*/scripts/release.mjs' {
+  export function hindrances(release: { stage?: string; base?: string; examples?: string[] }): string[];
 }
 declare module '*/scripts/colour.mjs' {
   export interface Colour {

@@ -92,7 +92,9 @@ function touch(application) {
   application.updatedAt = now();
 }
 
-const visible = (application) => ({ ...application, attachments: application.attachments.map(({ slot, ...rest }) => rest) });
+// Files of a reply are nobody's to see before it is given.
+// What the case shows of itself: not the receipt, which is the answer to presenting.
+const visible = ({ receipt, ...application }) => ({ ...application, attachments: application.attachments.filter(({ field }) => field !== 'integration').map(({ slot, ...rest }) => rest) });
 
 const routes = [
   ['GET', '/session', (world) => ({ person: world.person, provider: 'spid', level: 2, expiresAt: new Date(Date.now() + 1_800_000).toISOString() })],
@@ -118,7 +120,9 @@ function create(world, _, body) {
   const profile = world.profiles.find((candidate) => candidate.id === body.profile);
   if (!profile || !chambers.includes(body.chamber)) throw new Refusal(422, 'Profilo o Camera non validi.');
   const id = randomUUID();
-  const application = { id, chamber: body.chamber, service: body.service, profile, state: 'draft', version: 1, answers: {}, attachments: [], documents: [], requests: [], mail: [], createdAt: now(), updatedAt: now() };
+  const { givenName, familyName, taxCode } = world.person;
+  const filer = profile.kind === 'person' ? undefined : { kind: 'person', taxCode, name: `${givenName} ${familyName}` };
+  const application = { id, chamber: body.chamber, service: body.service, profile, filer, state: 'draft', version: 1, answers: {}, attachments: [], documents: [], requests: [], mail: [], createdAt: now(), updatedAt: now() };
   world.applications.set(id, application);
   world.timelines.set(id, { items: [], next: [] });
   note(world, id, 'created', 'applicant', 'Bozza creata');
@@ -181,6 +185,7 @@ function submit(world, { id }, _, __, headers) {
   if (world.keys.has(key)) return world.keys.get(key);
   const application = find(world, id);
   if (application.state !== 'draft') throw new Refusal(409, 'La pratica è già stata presentata.');
+  if (application.attachments.some(({ state }) => state === 'pending')) throw new Refusal(422, 'Un file non è arrivato.', [{ pointer: '#/attachments/evidence', detail: 'Un file non è arrivato per intero.' }]);
   const missing = readForm(application.service).required.filter((field) => !(field in application.answers));
   if (missing.length > 0) throw new Refusal(422, 'Mancano dei dati.', missing.map((field) => ({ pointer: `#/answers/${field}`, detail: 'Campo obbligatorio mancante.' })));
   const service = readService(application.service);
@@ -198,7 +203,7 @@ function submit(world, { id }, _, __, headers) {
   };
   application.documents.push({ id: 'd-1', kind: 'application', name: 'pratica.json', mediaType: 'application/json', size: 2048, sha256: application.receipt.digest, at: now() });
   touch(application);
-  note(world, id, 'presented', 'applicant', 'Pratica presentata');
+  note(world, id, 'submitted', 'applicant', 'Istanza presentata', { document: 'd-1' });
   const answer = { state: 'presented', presentedAt: application.presentedAt, receipt: application.receipt };
   world.keys.set(key, answer);
   return answer;
@@ -215,10 +220,11 @@ function reply(world, { id }, body) {
   const request = application.requests.find((candidate) => candidate.id === body.request && !candidate.answered);
   if (!request) throw new Refusal(409, 'La richiesta è già stata evasa.');
   request.answered = true;
+  for (const attachment of application.attachments) if (body.attachments?.includes(attachment.id)) attachment.field = 'reply';
   application.state = 'in_progress';
   application.deadline.suspended = false;
   touch(application);
-  note(world, id, 'integration-reply', 'applicant', 'Integrazione inviata', { text: body.text });
+  note(world, id, 'integration_received', 'applicant', 'Integrazione ricevuta', { text: body.text });
   return [201, { id: randomUUID() }];
 }
 
@@ -252,13 +258,14 @@ const office = {
     application.protocol = { number: '0000042', year: 2026, date: application.presentedAt.slice(0, 10) };
     application.mail = [{ kind: 'acknowledgement', state: 'delivered', at: now() }];
     application.documents.push({ id: 'd-r', kind: 'receipt', name: 'ricevuta.pdf', mediaType: 'application/pdf', size: 34_000, sha256: '00', at: now() });
-    note(world, id, 'registered', 'system', 'Protocollata con il numero 0000042/2026');
+    note(world, id, 'registered', 'system', 'Istanza registrata al protocollo', { text: 'Protocollo n. 0000042 del 5/10/2026' });
+    note(world, id, 'receipt_issued', 'system', 'Ricevuta disponibile', { document: 'd-r' });
   },
   charge(world, { application: id }) {
     const application = find(world, id);
     application.state = 'in_progress';
     application.officer = { name: 'Carla Verdi' };
-    note(world, id, 'taken-in-charge', 'office', 'Presa in carico');
+    note(world, id, 'taken_in_charge', 'office', "Presa in carico dall'ufficio");
     note(world, id, 'message', 'office', 'Messaggio dell’ufficio', { text: 'Buongiorno, stiamo verificando i fatti.' });
   },
   integration(world, { application: id }) {
@@ -266,8 +273,8 @@ const office = {
     application.state = 'awaiting_integration';
     application.deadline.suspended = true;
     application.requests.push({ id: 'req-1', kind: 'integration', text: 'Serve una copia della ricevuta consegnata allo sportello.', due: new Date(Date.now() + 10 * DAY).toISOString().slice(0, 10), answered: false });
-    note(world, id, 'integration-requested', 'office', 'Richiesta di integrazione', { text: 'Serve una copia della ricevuta.' });
-    world.timelines.get(id).next = [{ title: 'Rispondi alla richiesta di integrazione', due: new Date(Date.now() + 10 * DAY).toISOString().slice(0, 10) }];
+    note(world, id, 'integration_requested', 'office', "L'ufficio chiede un'integrazione", { text: 'Serve una copia della ricevuta.' });
+    world.timelines.get(id).next = [{ title: "La tua risposta alla richiesta dell'ufficio", due: new Date(Date.now() + 10 * DAY).toISOString().slice(0, 10) }];
   },
   decide(world, { application: id }) {
     const application = find(world, id);
@@ -276,7 +283,7 @@ const office = {
     application.documents.push({ id: 'd-2', kind: 'outcome', name: 'risposta.pdf', mediaType: 'application/pdf', size: 52_000, sha256: '00', at: now() });
     application.survey = { token: `s-${id}`, rated: false };
     surveys.set(`s-${id}`, { chamber: application.chamber, service: application.service, decidedAt: now(), rated: false });
-    note(world, id, 'decided', 'office', 'Reclamo fondato', { document: 'd-2' });
+    note(world, id, 'decided', 'office', 'Decisione', { text: 'Reclamo fondato', document: 'd-2' });
     world.timelines.get(id).next = [];
   },
   // A version of the draft written from another tab or device.

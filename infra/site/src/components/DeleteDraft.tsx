@@ -1,11 +1,13 @@
 // A draft belongs to whoever writes it, and can go at any moment; asked twice, since nothing brings it back.
 import { useState } from 'preact/hooks';
+import { useFocusSwap } from '../lib/hooks.ts';
 import { Problem, remove } from '../lib/api.ts';
 import { t } from '../lib/i18n.ts';
 import { CallFailure } from './CallFailure.tsx';
 
 export function DeleteDraft({ application, deleted }: { application: string; deleted: () => void }) {
   const [asking, setAsking] = useState(false);
+  const [first, opener] = useFocusSwap(asking);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
 
@@ -23,10 +25,10 @@ export function DeleteDraft({ application, deleted }: { application: string; del
   }
 
   if (!asking) {
-    return <button type="button" class="btn btn-link btn-sm" onClick={() => setAsking(true)}>{t('draft.delete')}</button>;
+    return <button type="button" class="btn btn-link btn-sm" ref={opener} onClick={() => setAsking(true)}>{t('draft.delete')}</button>;
   }
   return (
-    <div class="sv-delete" role="group" aria-label={t('draft.delete')}>
+    <div class="sv-delete sv-landing" role="group" aria-label={t('draft.delete')} tabindex={-1} ref={first}>
       <p>{t('draft.deleteQuestion')}</p>
       {failure !== null && <CallFailure error={failure} />}
       <div class="sv-actions">

@@ -1,25 +1,48 @@
+// The documents of a case and the files sent with it, named for what they are; the file's own name comes after.
 import { formatDateTime } from '../lib/dates.ts';
 import { currentLanguage, t, tValue } from '../lib/i18n.ts';
-import type { Application } from '../lib/types.ts';
+import { documentUrl } from '../lib/navigation.ts';
+import type { Application, Attachment, CaseDocument } from '../lib/types.ts';
 import { formatSize } from '../lib/upload.ts';
 
-/** The documents of a case. The address answers with a short-lived one of the bucket. */
 export function Documents({ application }: { application: Application }) {
   const documents = application.documents ?? [];
+  const files = (application.attachments ?? []).filter((file) => file.state === 'complete');
   return (
     <section class="sv-block" aria-labelledby="documenti">
       <h2 class="h4" id="documenti">{t('case.documents')}</h2>
-      {documents.length === 0 && <p>{t('case.documentsNone')}</p>}
-      {documents.length > 0 && (
+      {documents.length + files.length === 0 && <p>{t('case.documentsNone')}</p>}
+      {documents.length + files.length > 0 && (
         <ul class="sv-rows">
           {documents.map((document) => (
-            <li class="it-card rounded border sv-row" key={document.id}>
-              <h3 class="h6"><a href={`/api/v1/applications/${application.id}/documents/${document.id}`}>{document.name}</a></h3>
-              <p class="sv-row-detail">{tValue('document', document.kind)}, {formatSize(document.size, currentLanguage())}, {formatDateTime(document.at)}</p>
-            </li>
+            <Row key={document.id} href={documentUrl(application, document)} title={titleOf(document)} detail={detailOf(document)} />
+          ))}
+          {files.map((file) => (
+            <Row key={file.id} href={documentUrl(application, file)} title={file.name} detail={`${originOf(file)}, ${formatSize(file.size, currentLanguage())}`} />
           ))}
         </ul>
       )}
     </section>
   );
 }
+
+function Row({ href, title, detail }: { href: string; title: string; detail: string }) {
+  return (
+    <li class="it-card rounded border sv-row">
+      <h3 class="h6"><a href={href}>{title}</a></h3>
+      <p class="sv-row-detail">{detail}</p>
+    </li>
+  );
+}
+
+export const titleOf = (document: CaseDocument): string => tValue('document', document.kind, document.name);
+
+/** What programs read is said to be so: nobody should open it expecting a page. */
+function detailOf(document: CaseDocument): string {
+  const parts = [document.name, formatSize(document.size, currentLanguage()), formatDateTime(document.at)];
+  if (document.mediaType === 'application/json') parts.push(t('case.forPrograms'));
+  if (document.protocol) parts.push(t('case.documentProtocol', { number: document.protocol.number, year: document.protocol.year }));
+  return parts.join(', ');
+}
+
+const originOf = (file: Attachment): string => (file.field === 'reply' || file.field === 'integration' ? t('case.replyFile') : t('case.applicationFile'));

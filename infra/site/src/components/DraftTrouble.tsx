@@ -6,9 +6,18 @@ import { t } from '../lib/i18n.ts';
 import type { Answers, Application } from '../lib/types.ts';
 import { Notice } from './Notice.tsx';
 
+/** There is one at a time. */
+export const NOTICE = 'avviso-bozza';
+
+export function showNotice(): void {
+  const notice = document.getElementById(NOTICE);
+  notice?.scrollIntoView({ block: 'start' });
+  notice?.focus({ preventScroll: true });
+}
+
 export function SignedOut({ href }: { href: string }) {
   return (
-    <Notice tone="warning" title={t('draft.signedOutTitle')} live>
+    <Notice tone="warning" title={t('draft.signedOutTitle')} live id={NOTICE}>
       <p>{t('draft.signedOutText')}</p>
       <p><a class="btn btn-primary btn-sm" href={href}>{t('draft.signInAgain')}</a></p>
     </Notice>
@@ -32,7 +41,7 @@ export function Conflict({ form, mine, theirs, choose }: ConflictProps) {
     await choose(choice);
   };
   return (
-    <div class="alert alert-warning" role="alert">
+    <div class="alert alert-warning" role="alert" id={NOTICE} tabindex={-1}>
       <h2 class="h5">{t('draft.conflictTitle')}</h2>
       <p>{t('draft.conflictText', { when: formatDateTime(theirs.updatedAt) })}</p>
       {different.map((name) => (

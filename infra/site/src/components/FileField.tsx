@@ -3,7 +3,8 @@ import { useRef, useState } from 'preact/hooks';
 import { currentLanguage, t } from '../lib/i18n.ts';
 import type { AttachmentDefinition } from '../lib/form.ts';
 import type { Attachment } from '../lib/types.ts';
-import { faultOf, formatSize, removeAttachment, upload, UploadFailed, type Writer } from '../lib/upload.ts';
+import { faultOf, formatSize, removeAttachment, type Writer } from '../lib/upload.ts';
+import type { Uploads } from '../lib/uploads.ts';
 import { ErrorText, Hint, controlId } from './Fields.tsx';
 import { Icon } from './Icon.tsx';
 import { explain } from './Notice.tsx';
@@ -13,71 +14,38 @@ interface Props {
   field: string;
   definition: AttachmentDefinition;
   attachments: Attachment[];
+  uploads: Uploads;
   error?: string;
   write: Writer;
   onChange: (update: (current: Attachment[]) => Attachment[]) => void;
-  onBusy: (busy: boolean) => void;
   onError: (error: unknown) => void;
 }
 
-interface Sending {
-  key: number;
-  file: File;
-  percent: number;
-  failure?: string;
-}
-
-let nextKey = 0;
-
-export function FileField({ application, field, definition, attachments, error, write, onChange, onBusy, onError }: Props) {
-  const [sending, setSending] = useState<Sending[]>([]);
+export function FileField({ application, field, definition, attachments, uploads, error, write, onChange, onError }: Props) {
   const [refused, setRefused] = useState<string[]>([]);
-  const [news, setNews] = useState('');
+  const [removed, setRemoved] = useState('');
   const input = useRef<HTMLInputElement>(null);
-  const active = useRef(0);
   const mine = attachments.filter((attachment) => attachment.field === field);
+  const sending = uploads.list.filter((item) => item.field === field);
   const id = controlId(field);
 
-  const update = (key: number, change: Partial<Sending>) =>
-    setSending((list) => list.map((item) => (item.key === key ? { ...item, ...change } : item)));
-  const drop = (key: number) => setSending((list) => list.filter((item) => item.key !== key));
-
-  async function send(item: Sending) {
-    active.current += 1;
-    onBusy(true);
-    try {
-      const done = await upload(application, field, item.file, write, (percent) => update(item.key, { percent }));
-      drop(item.key);
-      onChange((current) => [...current, done]);
-      setNews(t('file.done', { name: item.file.name }));
-    } catch (failure) {
-      update(item.key, { failure: failure instanceof UploadFailed ? t('file.interrupted') : explain(failure) });
-      onError(failure);
-    } finally {
-      active.current -= 1;
-      onBusy(active.current > 0);
-    }
-  }
-
-  async function choose(files: File[]) {
-    const accepted: Sending[] = [];
+  function choose(files: File[]) {
+    const accepted: File[] = [];
     const faults: string[] = [];
     for (const file of files) {
       const fault = faultOf(file, definition, mine.length + sending.length + accepted.length);
       if (fault) faults.push(t(`file.${fault}`, { name: file.name, size: formatSize(definition.maxBytes, currentLanguage()), max: definition.max }));
-      else accepted.push({ key: nextKey++, file, percent: 0 });
+      else accepted.push(file);
     }
     setRefused(faults);
-    setSending((list) => [...list, ...accepted]);
-    // One after the other: each takes its turn to write on the draft anyway, and a slow line is not split.
-    for (const item of accepted) await send(item);
+    void uploads.send(field, accepted);
   }
 
   async function take(attachment: Attachment) {
     try {
       await removeAttachment(application, attachment.id, write);
       onChange((current) => current.filter((other) => other.id !== attachment.id));
-      setNews(t('file.removed', { name: attachment.name }));
+      setRemoved(t('file.removed', { name: attachment.name }));
       input.current?.focus();
     } catch (failure) {
       setRefused([explain(failure)]);
@@ -110,7 +78,7 @@ export function FileField({ application, field, definition, attachments, error, 
           onChange={(event) => {
             const files = [...(event.currentTarget.files ?? [])];
             event.currentTarget.value = ''; // the same file can be chosen again after a failure
-            void choose(files);
+            choose(files);
           }}
         />
         <label for={id} id={`${id}-bottone`} class="btn btn-outline-primary btn-sm">
@@ -143,10 +111,12 @@ export function FileField({ application, field, definition, attachments, error, 
             </span>
             {item.failure && (
               <span class="sv-file-actions">
-                <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => { update(item.key, { failure: undefined, percent: 0 }); void send(item); }}>
-                  {t('file.retry')} <span class="visually-hidden">{item.file.name}</span>
-                </button>
-                <button type="button" class="btn btn-outline-danger btn-sm" onClick={() => drop(item.key)}>
+                {!item.refused && (
+                  <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => void uploads.retry(item)}>
+                    {t('file.retry')} <span class="visually-hidden">{item.file.name}</span>
+                  </button>
+                )}
+                <button type="button" class="btn btn-outline-danger btn-sm" onClick={() => void uploads.drop(item).then(() => input.current?.focus())}>
                   {t('file.remove')} <span class="visually-hidden">{item.file.name}</span>
                 </button>
               </span>
@@ -154,7 +124,7 @@ export function FileField({ application, field, definition, attachments, error, 
           </li>
         ))}
       </ul>
-      <p class="visually-hidden" role="status">{news}</p>
+      <p class="visually-hidden" role="status">{removed || uploads.news}</p>
     </div>
   );
 }

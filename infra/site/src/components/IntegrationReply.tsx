@@ -4,11 +4,13 @@ import { post } from '../lib/api.ts';
 import { formatDate } from '../lib/dates.ts';
 import type { AttachmentDefinition } from '../lib/form.ts';
 import { t } from '../lib/i18n.ts';
-import { useKept } from '../lib/kept.ts';
+import { useKept, useKeptList } from '../lib/kept.ts';
+import { useUploads, type Sending } from '../lib/uploads.ts';
 import type { Application, Attachment, IntegrationRequest } from '../lib/types.ts';
 import { FileField } from './FileField.tsx';
 import { CallFailure } from './CallFailure.tsx';
 import { focusControl } from './ErrorSummary.tsx';
+import { controlId } from './Fields.tsx';
 import { Notice } from './Notice.tsx';
 import { TextBox, textFault } from './TextBox.tsx';
 
@@ -27,26 +29,41 @@ const files = (): AttachmentDefinition => ({
   extensions: EXTENSIONS,
 });
 
+/** Neither a file on its way nor one that failed may be left behind in silence. */
+function unsent(list: Sending[]): string | undefined {
+  if (list.some((item) => item.failure)) return t('rule.unsentFile');
+  return list.length > 0 ? t('file.wait') : undefined;
+}
+
 export function IntegrationReply({ application, request, done }: { application: Application; request: IntegrationRequest; done: () => Promise<void> }) {
   const [text, setText, clearText] = useKept(`risposta:${request.id}`);
-  const [attachments, setAttachments] = useState<Attachment[]>([]);
+  // Files of a reply belong to nobody's view before it is given: this tab remembers them over a reload.
+  const [attachments, setAttachments] = useKeptList<Attachment>(`allegati:${request.id}`);
   const [fault, setFault] = useState<string>();
+  const [fileFault, setFileFault] = useState<string>();
   const [busy, setBusy] = useState(false);
-  const [uploading, setUploading] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
+  const uploads = useUploads({
+    application: application.id,
+    write: (action) => action(),
+    done: (attachment) => setAttachments((list) => [...list, attachment]),
+    failed: () => undefined,
+  });
   const id = `risposta-${request.id}`;
 
   async function send(event: Event) {
     event.preventDefault();
     const wrong = textFault(text, MAX_TEXT);
     setFault(wrong);
+    setFileFault(unsent(uploads.list));
     if (wrong) return focusControl(id);
-    if (uploading) return setFault(t('file.wait'));
+    if (unsent(uploads.list)) return focusControl(controlId(FIELD));
     setBusy(true);
     setFailure(null);
     try {
       await post(`/applications/${application.id}/replies`, { request: request.id, text: text.trim(), attachments: attachments.map((attachment) => attachment.id) });
       clearText();
+      setAttachments(() => []);
       await done();
     } catch (error) {
       setFailure(error);
@@ -69,9 +86,10 @@ export function IntegrationReply({ application, request, done }: { application: 
           field={FIELD}
           definition={files()}
           attachments={attachments}
+          uploads={uploads}
+          error={uploads.list.length > 0 ? fileFault : undefined}
           write={(action) => action()}
           onChange={setAttachments}
-          onBusy={setUploading}
           onError={() => undefined}
         />
         {failure !== null && <CallFailure error={failure} />}

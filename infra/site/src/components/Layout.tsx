@@ -1,6 +1,7 @@
 // The frame of every page, rendered at build time only. The chamber's name and addresses are filled in by /brand.js.
 import type { ComponentChildren } from 'preact';
 import { currentLanguage, pageUrl, t, type Key } from '../lib/i18n.ts';
+import { hasPlaceholders } from '../gen/specimen.json';
 import { Icon } from './Icon.tsx';
 import { Loading } from './Notice.tsx';
 
@@ -25,10 +26,22 @@ export function Layout({ path, crumbs, children }: Props) {
       <Header path={path} />
       <main id="contenuto" class="container sv-main" tabindex={-1}>
         {crumbs && <Breadcrumb crumbs={crumbs} />}
+        {path !== CHOOSER && <ChooseFirst />}
         {children}
       </main>
       <Footer />
     </>
+  );
+}
+
+const CHOOSER = '/camere/';
+
+/** Seen on the bare host only, by its theme: there nothing can be begun before a chamber is chosen, with or without scripts. */
+function ChooseFirst() {
+  return (
+    <div class="alert alert-info sv-choose-first">
+      <p>{t('layout.chooseFirst')} <a href={pageUrl(CHOOSER)}>{t('chooser.title')}</a></p>
+    </div>
   );
 }
 
@@ -42,6 +55,7 @@ function Header({ path }: { path: string }) {
   const english = currentLanguage() === 'en';
   return (
     <header class="it-header-wrapper" id="testata">
+      {hasPlaceholders && <p class="sv-specimen">{t('layout.specimen')}</p>}
       <div class="it-header-slim-wrapper">
         <div class="container sv-slim">
           <a class="sv-slim-owner" href={pageUrl('/camere/')}>{t('layout.owner')}</a>

@@ -1,13 +1,22 @@
 // Messages to the person: what happened, in words, and what to do about it.
 import type { ComponentChildren } from 'preact';
 import { Problem, Unreachable } from '../lib/api.ts';
-import { t } from '../lib/i18n.ts';
+import { pageUrl, t } from '../lib/i18n.ts';
 
 type Tone = 'info' | 'success' | 'warning' | 'danger';
 
-export function Notice({ tone, title, children, live }: { tone: Tone; title?: string; children?: ComponentChildren; live?: boolean }) {
+interface NoticeProps {
+  tone: Tone;
+  title?: string;
+  children?: ComponentChildren;
+  live?: boolean;
+  /** Makes it a place to go to. */
+  id?: string;
+}
+
+export function Notice({ tone, title, children, live, id }: NoticeProps) {
   return (
-    <div class={TONES[tone]} role={live ? (tone === 'danger' ? 'alert' : 'status') : undefined}>
+    <div class={TONES[tone]} id={id} tabindex={id ? -1 : undefined} role={live ? (tone === 'danger' ? 'alert' : 'status') : undefined}>
       {title && <p class="sv-notice-title">{title}</p>}
       {children}
     </div>
@@ -22,8 +31,16 @@ const TONES: Record<Tone, string> = {
   danger: 'alert alert-danger',
 };
 
-/** What went wrong with a call, with a way to try again where trying again makes sense. */
+/** What went wrong with a call, with a way to try again where trying again makes sense, or a way out. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  if (retry && error instanceof Problem && error.status === 404) {
+    return (
+      <Notice tone="warning" title={t('error.notFoundTitle')} live>
+        <p>{t('error.notFound')}</p>
+        <p><a href={pageUrl('/area-personale/')}>{t('error.toCases')}</a></p>
+      </Notice>
+    );
+  }
   return (
     <Notice tone="danger" title={t('error.title')} live>
       <p>{explain(error)}</p>

@@ -1,7 +1,8 @@
-// Everything on one page right before presenting, each part with its way back.
+// Everything on one page: right before presenting, each part with its way back; afterwards, to read what was presented.
 import { formatDate } from '../lib/dates.ts';
 import { displayValue, isVisible, type FormDefinition } from '../lib/form.ts';
 import { currentLanguage, t } from '../lib/i18n.ts';
+import { documentUrl } from '../lib/navigation.ts';
 import type { Answers, Application, Attachment } from '../lib/types.ts';
 import { formatSize } from '../lib/upload.ts';
 
@@ -10,7 +11,7 @@ interface Props {
   application: Application;
   answers: Answers;
   attachments: Attachment[];
-  edit: (step: string) => void;
+  edit?: (step: string) => void;
 }
 
 export function Summary({ form, application, answers, attachments, edit }: Props) {
@@ -19,7 +20,8 @@ export function Summary({ form, application, answers, attachments, edit }: Props
       <section>
         <h3 class="h5">{t('summary.applicant')}</h3>
         <dl class="sv-definitions">
-          <div><dt>{t('summary.name')}</dt><dd>{application.profile.name}</dd></div>
+          {application.filer && <div><dt>{t('summary.filer')}</dt><dd>{application.filer.name}, {application.filer.taxCode}</dd></div>}
+          <div><dt>{application.filer ? t('summary.onBehalf') : t('summary.name')}</dt><dd>{application.profile.name}</dd></div>
           <div><dt>{t('summary.taxCode')}</dt><dd>{application.profile.taxCode}</dd></div>
         </dl>
       </section>
@@ -27,9 +29,11 @@ export function Summary({ form, application, answers, attachments, edit }: Props
         <section key={step.id}>
           <div class="sv-summary-head">
             <h3 class="h5">{step.title}</h3>
-            <button type="button" class="btn btn-link btn-sm" onClick={() => edit(step.id)}>
-              {t('summary.edit')} <span class="visually-hidden">{step.title}</span>
-            </button>
+            {edit && (
+              <button type="button" class="btn btn-link btn-sm" onClick={() => edit(step.id)}>
+                {t('summary.edit')} <span class="visually-hidden">{step.title}</span>
+              </button>
+            )}
           </div>
           <dl class="sv-definitions">
             {step.fields.filter((name) => isVisible(form, name, answers)).map((name) => (
@@ -41,22 +45,24 @@ export function Summary({ form, application, answers, attachments, edit }: Props
             {step.attachments.map((name) => (
               <div key={name}>
                 <dt>{form['x-attachments'][name].title}</dt>
-                <dd><Files files={attachments.filter((attachment) => attachment.field === name)} /></dd>
+                <dd><Files application={application} files={attachments.filter((attachment) => attachment.field === name)} linked={!edit} /></dd>
               </div>
             ))}
           </dl>
         </section>
       ))}
-      <p>{t('summary.declaration')}</p>
+      {edit && <p>{t('summary.declaration')}</p>}
     </div>
   );
 }
 
-function Files({ files }: { files: Attachment[] }) {
+function Files({ application, files, linked }: { application: Application; files: Attachment[]; linked: boolean }) {
   if (files.length === 0) return <>{t('summary.noFiles')}</>;
   return (
     <ul class="sv-plain">
-      {files.map((file) => <li key={file.id}>{file.name} ({formatSize(file.size, currentLanguage())})</li>)}
+      {files.map((file) => (
+        <li key={file.id}>{linked ? <a href={documentUrl(application, file)}>{file.name}</a> : file.name} ({formatSize(file.size, currentLanguage())})</li>
+      ))}
     </ul>
   );
 }

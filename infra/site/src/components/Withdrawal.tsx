@@ -1,5 +1,6 @@
 // Withdrawing ends the case: it is asked twice, on the page itself.
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
+import { useFocusSwap } from '../lib/hooks.ts';
 import { post } from '../lib/api.ts';
 import { t } from '../lib/i18n.ts';
 import { useKept } from '../lib/kept.ts';
@@ -14,7 +15,7 @@ export function Withdrawal({ application, done }: { application: Application; do
   const [reason, setReason, clearReason] = useKept(`rinuncia:${application.id}`);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
-  const opener = useRef<HTMLButtonElement>(null);
+  const [first, opener] = useFocusSwap(asking);
 
   async function withdraw(event: Event) {
     event.preventDefault();
@@ -38,7 +39,7 @@ export function Withdrawal({ application, done }: { application: Application; do
         <button type="button" class="btn btn-outline-danger" ref={opener} onClick={() => setAsking(true)}>{t('withdrawal.open')}</button>
       )}
       {asking && (
-        <form onSubmit={withdraw} noValidate>
+        <form onSubmit={withdraw} noValidate class="sv-landing" tabindex={-1} aria-label={t('withdrawal.open')} ref={first}>
           <TextBox id="motivo" label={t('withdrawal.reason')} value={reason} max={MAX_REASON} optional onChange={setReason} />
           {failure !== null && <CallFailure error={failure} />}
           <div class="sv-actions">

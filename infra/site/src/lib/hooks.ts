@@ -1,4 +1,5 @@
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import type { RefCallback } from 'preact';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { signedOut } from './api.ts';
 import { here, loginUrl } from './navigation.ts';
 
@@ -30,4 +31,16 @@ export function usePolling(waiting: boolean, reload: () => Promise<void>): void 
     const timer = setTimeout(() => void reload().finally(() => setRound(round + 1)), POLL_MS[round]);
     return () => clearTimeout(timer);
   }, [waiting, round]);
+}
+
+/** A button that gives way to a question, and the other way round: whoever was on the one finds the focus on the other. */
+export function useFocusSwap(open: boolean): [RefCallback<HTMLElement>, RefCallback<HTMLElement>] {
+  const panel = useRef<HTMLElement | null>(null);
+  const opener = useRef<HTMLElement | null>(null);
+  const started = useRef(false);
+  useEffect(() => {
+    if (started.current) (open ? panel : opener).current?.focus();
+    started.current = true;
+  }, [open]);
+  return [(element) => void (panel.current = element), (element) => void (opener.current = element)];
 }

@@ -15,3 +15,25 @@ export function useKept(key: string): [string, (value: string) => void, () => vo
   };
   return [value, change, clear];
 }
+
+/** The same for a list, such as the files already sent for an answer that is not given yet. */
+export function useKeptList<T>(key: string): [T[], (update: (list: T[]) => T[]) => void] {
+  const slot = `elenco:${key}`;
+  const [list, setList] = useState<T[]>(() => read(slot));
+  const change = (update: (list: T[]) => T[]) =>
+    setList((current) => {
+      const next = update(current);
+      if (next.length > 0) sessionStorage.setItem(slot, JSON.stringify(next));
+      else sessionStorage.removeItem(slot);
+      return next;
+    });
+  return [list, change];
+}
+
+function read<T>(slot: string): T[] {
+  try {
+    return JSON.parse(sessionStorage.getItem(slot) ?? '[]');
+  } catch {
+    return [];
+  }
+}

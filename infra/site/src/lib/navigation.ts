@@ -11,6 +11,11 @@ export function loginUrl(returnTo: string): string {
   return `${pageUrl('/accesso/')}?return=${encodeURIComponent(returnTo)}`;
 }
 
+/** Where a document or a file of a case is fetched: the server answers with a short-lived address. */
+export function documentUrl(application: { id: string }, document: { id: string }): string {
+  return `/api/v1/applications/${encodeURIComponent(application.id)}/documents/${encodeURIComponent(document.id)}`;
+}
+
 /** The page we are on, step included, to come back to after signing in. */
 export function here(): string {
   return location.pathname + location.search + location.hash;

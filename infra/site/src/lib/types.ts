@@ -40,6 +40,7 @@ export interface CaseDocument {
   size: number;
   sha256?: string;
   at: string;
+  protocol?: Protocol;
 }
 
 export interface IntegrationRequest {
@@ -84,6 +85,8 @@ export interface Application {
   chamber: string;
   service: string;
   profile: { id?: string; kind: string; taxCode: string; name: string };
+  /** Who wrote it, when that is somebody else than the profile. */
+  filer?: { taxCode: string; name: string };
   state: State;
   version: number;
   answers: Answers;

@@ -47,18 +47,25 @@ export async function sha256(file: Blob): Promise<string> {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-export async function upload(
-  application: string,
-  field: string,
-  file: File,
-  write: Writer,
-  onProgress: (percent: number) => void,
-): Promise<Attachment> {
+interface Watch {
+  progress: (percent: number) => void;
+  /** What this attempt has left on the server, if it fails and cannot be taken away again. */
+  left: (id: string | undefined) => void;
+}
+
+export async function upload(application: string, field: string, file: File, write: Writer, watch: Watch): Promise<Attachment> {
   const described = { field, name: file.name, size: file.size, sha256: await sha256(file), mediaType: mediaTypeOf(file.name) };
   const path = `/applications/${application}/attachments`;
   const slot = await write(() => post<Slot>(path, described));
-  await put(slot, file, onProgress);
-  await write(() => post(`${path}/${slot.id}/completion`));
+  watch.left(slot.id);
+  try {
+    await put(slot, file, watch.progress);
+    await write(() => post(`${path}/${slot.id}/completion`));
+  } catch (error) {
+    // A place that waits for its file would count among the files, and stop the presentation.
+    await removeAttachment(application, slot.id, write).then(() => watch.left(undefined), () => undefined);
+    throw error;
+  }
   return { id: slot.id, ...described, state: 'complete' };
 }
 

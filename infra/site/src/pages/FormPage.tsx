@@ -12,8 +12,9 @@ import { Summary } from '../components/Summary.tsx';
 import { call, fieldOf, get, Problem, signedOut } from '../lib/api.ts';
 import { today } from '../lib/dates.ts';
 import { Draft, LocalCopy, type SaveState } from '../lib/draft.ts';
-import { cleanAnswers, errorsOfStep, firstOpenStep, isVisible, stepOf, SUMMARY, validate, type FieldError, type FormDefinition } from '../lib/form.ts';
+import { cleanAnswers, errorsOfStep, firstOpenStep, isVisible, kindOf, stepOf, SUMMARY, validate, type FieldError, type FormDefinition } from '../lib/form.ts';
 import { useLoaded } from '../lib/hooks.ts';
+import { useUploads, type Sending } from '../lib/uploads.ts';
 import { pageUrl, t, type Key } from '../lib/i18n.ts';
 import { here, loginUrl, parameter } from '../lib/navigation.ts';
 import { SIGNED_OUT } from '../lib/session.ts';
@@ -58,11 +59,16 @@ function Editor({ application, form }: Opened) {
   const [saveState, setSaveState] = useState<SaveState>({ kind: 'idle' });
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [attempt, setAttempt] = useState(0);
-  const [uploading, setUploading] = useState(false);
   const [uploadWait, setUploadWait] = useState(false);
   const [presenting, setPresenting] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
   const draft = useDraft(application, setSaveState);
+  const uploads = useUploads({
+    application: application.id,
+    write: (action) => draft.write(action),
+    done: (attachment) => setAttachments((list) => [...list, attachment]),
+    failed: (error) => signedOut(error) && setSaveState({ kind: 'signed-out' }),
+  });
   const [answers, setAnswers] = useState<Answers>(() => draft.restore());
   const steps = [...form['x-steps'], { id: SUMMARY, title: t('form.summary'), fields: [], attachments: [] }];
   const [stepId, goTo] = useStep(steps.map((step) => step.id), () => firstStep(form, answers));
@@ -85,10 +91,10 @@ function Editor({ application, form }: Opened) {
 
   function next(event: Event) {
     event.preventDefault();
-    if (uploading) return setUploadWait(true);
-    setUploadWait(false);
+    setUploadWait(uploads.busy);
+    if (uploads.busy) return;
     const found = messages(form, errorsOfStep(step, validate(form, cleanAnswers(form, answers), today())));
-    for (const name of step.attachments) Object.assign(found, attachmentError(form, name, attachments));
+    for (const name of step.attachments) Object.assign(found, attachmentError(form, name, attachments, uploads.list));
     if (Object.keys(found).length > 0) return show(found);
     void draft.flush();
     goTo(steps[current + 1].id);
@@ -96,8 +102,10 @@ function Editor({ application, form }: Opened) {
 
   async function submit(event: Event) {
     event.preventDefault();
+    setUploadWait(uploads.busy);
+    if (uploads.busy) return;
     const found = messages(form, validate(form, cleanAnswers(form, answers), today()));
-    for (const name of Object.keys(form['x-attachments'])) Object.assign(found, attachmentError(form, name, attachments));
+    for (const name of Object.keys(form['x-attachments'])) Object.assign(found, attachmentError(form, name, attachments, uploads.list));
     if (Object.keys(found).length > 0) return show(found);
     setPresenting(true);
     setFailure(null);
@@ -149,6 +157,7 @@ function Editor({ application, form }: Opened) {
             const chosen = await draft.resolve(choice);
             setAnswers(chosen);
             if (choice === 'theirs') setAttachments(saveState.theirs.attachments ?? []);
+            focusHeading();
           }}
         />
       )}
@@ -166,15 +175,15 @@ function Editor({ application, form }: Opened) {
             field={name}
             definition={form['x-attachments'][name]}
             attachments={attachments}
+            uploads={uploads}
             error={errors[name]}
             write={(action) => draft.write(action)}
             onChange={setAttachments}
-            onBusy={setUploading}
             onError={(error) => signedOut(error) && setSaveState({ kind: 'signed-out' })}
           />
         ))}
         {step.id === SUMMARY && <Summary form={form} application={application} answers={cleanAnswers(form, answers)} attachments={attachments} edit={goTo} />}
-        {uploadWait && uploading && <Notice tone="warning" live><p>{t('file.wait')}</p></Notice>}
+        {uploadWait && uploads.busy && <Notice tone="warning" live><p>{t('file.wait')}</p></Notice>}
         {failure !== null && (
           <Notice tone="danger" title={t('form.notPresented')} live>
             <p>{failure instanceof Problem ? explain(failure) : t('form.unknownOutcome')}</p>
@@ -306,13 +315,15 @@ function messages(form: FormDefinition, errors: FieldError[]): Record<string, st
     errors.map(({ field, rule }) => {
       const definition = form.properties[field];
       const parameters = { title: definition?.title ?? field, min: definition?.minLength ?? 0, max: definition?.maxLength ?? 0 };
+      if (rule === 'format' && definition && kindOf(definition) === 'tel') return [field, t('rule.phone', parameters)];
       return [field, t(`rule.${rule}` as Key, parameters)];
     }),
   );
 }
 
-function attachmentError(form: FormDefinition, name: string, attachments: Attachment[]): Record<string, string> {
+function attachmentError(form: FormDefinition, name: string, attachments: Attachment[], sending: Sending[]): Record<string, string> {
   const definition = form['x-attachments'][name];
+  if (sending.some((item) => item.field === name && item.failure)) return { [name]: t('rule.unsentFile') };
   const mine = attachments.filter((attachment) => attachment.field === name);
   const complete = mine.filter((attachment) => attachment.state === 'complete');
   if (complete.length < mine.length) return { [name]: t('rule.pendingFile') };

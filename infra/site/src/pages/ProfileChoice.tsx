@@ -6,7 +6,7 @@ import { formatDateTime } from '../lib/dates.ts';
 import { get, post } from '../lib/api.ts';
 import { moreCases } from '../lib/cases.ts';
 import { useLoaded } from '../lib/hooks.ts';
-import { pageUrl, t } from '../lib/i18n.ts';
+import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import { parameter } from '../lib/navigation.ts';
 import type { Application, ApplicationRow, List, Profile } from '../lib/types.ts';
 
@@ -96,9 +96,12 @@ function Choice({ service, known }: { service: { id: string; title: string }; kn
 }
 
 function describe(profile: Profile): string {
-  const role = profile.role ?? (profile.kind === 'person' ? t('profile.person') : t('profile.company'));
+  const own = profile.kind === 'person' ? t('profile.person') : t('profile.company');
+  const role = profile.role ? tValue('role', profile.role.toLowerCase(), capital(profile.role)) : own;
   return `${role}, ${t('profile.taxCode')} ${profile.taxCode}${profile.address?.pec ? `, PEC ${profile.address.pec}` : ''}`;
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Drafts({ drafts }: { drafts: ApplicationRow[] }) {
   return (

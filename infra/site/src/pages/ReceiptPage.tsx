@@ -6,18 +6,19 @@ import { formatDate, formatInstant } from '../lib/dates.ts';
 import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t } from '../lib/i18n.ts';
 import { keptReceipt } from '../lib/submission.ts';
-import { parameter } from '../lib/navigation.ts';
+import { documentUrl, parameter } from '../lib/navigation.ts';
 import type { Application, Named, Receipt } from '../lib/types.ts';
 
 const readApplication = () => get<Application>(`/applications/${encodeURIComponent(parameter('id'))}`);
 
-export function ReceiptPage() {
+export function ReceiptPage({ services }: { services: { id: string; title: string }[] }) {
   const [application, reload] = useLoaded(readApplication);
   usePolling(application.state === 'ready' && waiting(application.value), reload);
   if (application.state === 'loading') return <Loading />;
   if (application.state === 'failed') return <Failure error={application.error} retry={() => void reload()} />;
   const { id, presentedAt } = application.value;
   const receipt = application.value.receipt ?? keptReceipt(id);
+  const shown = receipt ?? partOf(application.value, services);
   const caseUrl = `${pageUrl('/pratica/')}?id=${encodeURIComponent(id)}`;
   if (!presentedAt) return <Notice tone="info"><p>{t('receipt.none')}</p><p><a href={caseUrl}>{t('receipt.toCase')}</a></p></Notice>;
   return (
@@ -25,10 +26,10 @@ export function ReceiptPage() {
       <Notice tone="success" title={t('receipt.done')}>
         <p>{receipt ? t('receipt.doneText') : t('receipt.partText')}</p>
       </Notice>
-      <ReceiptData receipt={receipt} application={application.value} />
+      <ReceiptData receipt={shown} application={application.value} />
       <div class="sv-actions sv-no-print">
         {sealed(application.value).map((document) => (
-          <a class="btn btn-outline-primary" key={document.id} href={`/api/v1/applications/${id}/documents/${document.id}`}>{t('receipt.document')}</a>
+          <a class="btn btn-outline-primary" key={document.id} href={documentUrl(application.value, document)}>{t('receipt.document')}</a>
         ))}
         <button type="button" class="btn btn-outline-primary btn-icon" onClick={() => print()}>
           <Icon name="it-print" class="icon-primary" /> <span>{t('receipt.print')}</span>
@@ -42,32 +43,46 @@ export function ReceiptPage() {
 
 const sealed = (application: Application) => (application.documents ?? []).filter((document) => document.kind === 'receipt');
 
+/** Of the receipt, what the case itself tells to the letter; who answered for it then is in the sealed document. */
+function partOf(application: Application, services: { id: string; title: string }[]): Partial<Receipt> {
+  const presented = (application.documents ?? []).find((document) => document.kind === 'application');
+  return {
+    id: presented?.id,
+    subject: services.find((service) => service.id === application.service)?.title,
+    digest: presented?.sha256,
+    attachments: (application.attachments ?? []).flatMap(({ field, name, sha256 }) => (field !== 'reply' && sha256 ? [{ name, sha256 }] : [])),
+  };
+}
+
 /** The number and the sealed document come within seconds. */
 const waiting = (application: Application): boolean => Boolean(application.presentedAt) && (!application.protocol || sealed(application).length === 0);
 
-function ReceiptData({ receipt, application }: { receipt?: Receipt; application: Application }) {
-  const due = receipt?.due ?? application.deadline?.due;
+function ReceiptData({ receipt, application }: { receipt: Partial<Receipt>; application: Application }) {
+  const due = receipt.due ?? application.deadline?.due;
   return (
     <article class="sv-receipt">
       <dl class="sv-definitions">
-        <Row title={t('receipt.number')}>{receipt?.id}</Row>
-        <Row title={t('receipt.subject')}>{receipt?.subject}</Row>
-        <Row title={t('receipt.applicant')}>{application.profile.name}, {application.profile.taxCode}</Row>
+        <Row title={t('receipt.number')}>{receipt.id}</Row>
+        <Row title={t('receipt.subject')}>{receipt.subject}</Row>
+        <Row title={t('receipt.applicant')}>
+          {application.filer && `${t('receipt.filer', { name: application.filer.name, taxCode: application.filer.taxCode })} `}
+          {application.profile.name}, {application.profile.taxCode}
+        </Row>
         <Row title={t('receipt.presentedAt')}>{formatInstant(application.presentedAt ?? '')}</Row>
         {application.protocol && (
           <Row title={t('receipt.protocol')}>{application.protocol.number}/{application.protocol.year}, {formatDate(application.protocol.date)}</Row>
         )}
         {!application.protocol && <Row title={t('receipt.protocol')}>{t('receipt.protocolSoon')}</Row>}
         {due && <Row title={t('receipt.due')}>{formatDate(due)}</Row>}
-        <Row title={t('receipt.silence')}>{receipt?.silence}</Row>
-        <Row title={t('receipt.office')}>{named(receipt?.office)}</Row>
-        <Row title={t('receipt.responsible')}>{named(receipt?.responsible)}</Row>
-        <Row title={t('receipt.substitute')}>{named(receipt?.substitute)}</Row>
-        <Row title={t('receipt.remedies')}>{receipt?.remedies}</Row>
-        <Row title={t('receipt.access')}>{receipt?.access}</Row>
-        {receipt && <Row title={t('receipt.digest')}><code class="sv-code">{receipt.digest}</code></Row>}
+        <Row title={t('receipt.silence')}>{receipt.silence}</Row>
+        <Row title={t('receipt.office')}>{named(receipt.office)}</Row>
+        <Row title={t('receipt.responsible')}>{named(receipt.responsible)}</Row>
+        <Row title={t('receipt.substitute')}>{named(receipt.substitute)}</Row>
+        <Row title={t('receipt.remedies')}>{receipt.remedies}</Row>
+        <Row title={t('receipt.access')}>{receipt.access}</Row>
+        {receipt.digest && <Row title={t('receipt.digest')}><code class="sv-code">{receipt.digest}</code></Row>}
       </dl>
-      {receipt?.attachments && receipt.attachments.length > 0 && (
+      {receipt.attachments && receipt.attachments.length > 0 && (
         <>
           <h2 class="h5">{t('receipt.attachments')}</h2>
           <dl class="sv-definitions">

@@ -105,7 +105,7 @@ export function pagesIn(language: Language, base: string): Page[] {
           <div class="sv-narrow">
             <h1>{t('signIn.title')}</h1>
             <p class="lead">{t('signIn.lead')}</p>
-            <div id={PLACE}><SignIn returnTo={pageUrl('/area-personale/')} /></div>
+            <div id={PLACE} class="sv-of-chamber"><SignIn returnTo={pageUrl('/area-personale/')} /></div>
           </div>
         </Layout>
       ),
@@ -134,7 +134,7 @@ export function pagesIn(language: Language, base: string): Page[] {
       entry: 'plain.ts',
       hidden: true,
       body: (
-        <Layout path="/">
+        <Layout path="/404.html">
           <h1>{t('notFound.title')}</h1>
           <p class="lead">{t('notFound.text')}</p>
           <ul class="sv-bullets">

@@ -1,4 +1,4 @@
-import { expect, inspect, office, pdf, presented, signIn, test } from '../support.ts';
+import { expect, FACTS, focusShown, inspect, office, pdf, presented, signIn, test } from '../support.ts';
 
 test('a case from number to rating', async ({ page }) => {
   const id = await presented(page);
@@ -30,14 +30,30 @@ test('a case from number to rating', async ({ page }) => {
   await expect(page.getByRole('heading', { name: "L'ufficio ti chiede un'integrazione" })).toBeVisible();
   await inspect(page, 'integration asked');
   await page.getByLabel('La tua risposta').fill('Ecco la ricevuta richiesta.');
+  await page.keyboard.press('Tab');
+  await focusShown(page, 'integration asked');
   await page.locator('#campo-integration').setInputFiles([pdf('ricevuta.pdf')]);
   await expect(page.getByRole('button', { name: 'Rimuovi ricevuta.pdf' })).toBeVisible();
+  await page.reload(); // neither the words nor the file are lost
+  await expect(page.getByLabel('La tua risposta')).toHaveValue('Ecco la ricevuta richiesta.');
+  await expect(page.getByRole('button', { name: 'Rimuovi ricevuta.pdf' })).toBeVisible();
   await page.getByRole('button', { name: 'Invia la risposta' }).click();
+  await expect(page.locator('#risposta-inviata')).toBeFocused();
   await expect(page.getByRole('heading', { name: "L'ufficio ti chiede un'integrazione" })).toBeHidden();
   await expect(page.getByText('Ecco la ricevuta richiesta.')).toBeVisible();
 
+  const documents = page.locator('section[aria-labelledby="documenti"]');
+  await expect(documents.getByRole('link', { name: 'Ricevuta di presentazione' })).toHaveAttribute('href', `/api/v1/applications/${id}/documents/d-r`);
+  await expect(documents.locator('li', { hasText: 'ricevuta.pdf' }).last()).toContainText("Allegato all'integrazione");
+  await page.getByText('Mostra tutte le risposte').click();
+  await expect(page.locator('.sv-summary')).toContainText(FACTS);
+  await expect(page.locator('.sv-summary')).toContainText('5 ottobre 2026');
+  await inspect(page, 'what was presented');
+
   await office(page, 'decide', { application: id });
-  await page.reload();
+  await page.goto(`/en/pratica/?id=${id}`);
+  await expect(page.locator('.sv-timeline h3').first()).toHaveText('Decision of the office');
+  await page.goto(`/pratica/?id=${id}`);
   await expect(page.getByRole('heading', { name: 'Esito: Reclamo fondato' })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Scarica risposta.pdf' })).toHaveAttribute('href', `/api/v1/applications/${id}/documents/d-2`);
   await expect(page.getByRole('button', { name: 'Rinuncia alla pratica' })).toBeHidden();
@@ -72,6 +88,7 @@ test('withdrawing asks twice and ends the case', async ({ page }) => {
   await office(page, 'register', { application: id });
   await page.goto(`/pratica/?id=${id}`);
   await page.getByRole('button', { name: 'Rinuncia alla pratica' }).click();
+  await expect(page.getByRole('form', { name: 'Rinuncia alla pratica' })).toBeFocused();
   await page.getByLabel('Motivo').fill('Risolto a voce.');
   await inspect(page, 'withdrawal');
   await page.getByRole('button', { name: 'No, tieni la pratica' }).click();

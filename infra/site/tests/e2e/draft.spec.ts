@@ -40,8 +40,10 @@ test('a draft can be deleted, after a second question', async ({ page }) => {
   await newDraft(page);
   await fillFacts(page);
   await page.getByRole('button', { name: 'Elimina la bozza' }).click();
+  await expect(page.getByRole('group', { name: 'Elimina la bozza' })).toBeFocused();
   await inspect(page, 'deleting');
   await page.getByRole('button', { name: 'No, tieni la bozza' }).click();
+  await expect(page.getByRole('button', { name: 'Elimina la bozza' })).toBeFocused();
   await page.getByRole('button', { name: 'Elimina la bozza' }).click();
   await page.getByRole('button', { name: 'Sì, elimina' }).click();
   await expect(page.getByText('Non hai ancora pratiche')).toBeVisible();
@@ -79,7 +81,8 @@ test.describe('when things go wrong', () => {
     await expect(saved(page)).toBeVisible();
     await office(page, 'expire');
     await page.getByLabel('Che cosa chiedi').fill('Testo scritto dopo la scadenza.');
-    await expect(page.getByText('La sessione è scaduta')).toBeVisible();
+    await expect(page.locator('#avviso-bozza')).toContainText('La sessione è scaduta');
+    await expect(page.locator('[data-state="signed-out"]')).toContainText('La sessione è scaduta');
     await inspect(page, 'signed out');
     await page.getByRole('link', { name: 'Accedi di nuovo' }).click();
     await page.getByRole('link', { name: 'Entra con SPID' }).click();
@@ -94,9 +97,15 @@ test.describe('when things go wrong', () => {
     await expect(saved(page)).toBeVisible();
     await office(page, 'elsewhere', { application: id, answers: { facts: 'Testo scritto da un altro dispositivo.' } });
     await page.getByLabel('Che cosa è successo').fill('Testo scritto qui, più a lungo.');
-    await expect(page.getByText("La bozza è stata modificata da un'altra parte")).toBeVisible();
+    await expect(page.locator('#avviso-bozza')).toContainText("La bozza è stata modificata da un'altra parte");
     await inspect(page, 'conflict');
+    // Whoever is writing looks at the foot of the form: it says so there too, and leads to the choice.
+    await expect(page.locator('[data-state="conflict"]')).toContainText("La bozza è stata modificata da un'altra parte");
+    await page.getByRole('link', { name: "Vai all'avviso" }).click();
+    await expect(page.locator('#avviso-bozza')).toBeFocused();
+    await expect(page.locator('#avviso-bozza')).toBeInViewport();
     await page.getByRole('button', { name: 'Carica la versione salvata altrove' }).click();
+    await expect(page.locator('#passo')).toBeFocused();
     await expect(page.getByLabel('Che cosa è successo')).toHaveValue('Testo scritto da un altro dispositivo.');
     await page.getByLabel('Che cosa è successo').fill('Terza versione, dopo la scelta.');
     await expect(saved(page)).toBeVisible();
@@ -141,8 +150,13 @@ test.describe('when things go wrong', () => {
   test("somebody else's case looks like one that does not exist", async ({ page }) => {
     await newDraft(page);
     await page.goto('/modulo/?id=00000000-0000-0000-0000-000000000000');
-    await expect(page.getByRole('alert')).toContainText('non esiste');
-    await inspect(page, 'not found');
+    await expect(page.getByText('La pratica non esiste')).toBeVisible();
+    await inspect(page, 'draft not found');
+    await page.goto('/pratica/?id=00000000-0000-0000-0000-000000000000');
+    await expect(page.getByRole('heading', { level: 1, name: 'Pratica' })).toBeVisible();
+    await inspect(page, 'case not found');
+    await page.getByRole('link', { name: "Vai all'area personale" }).click();
+    await expect(page.getByRole('heading', { level: 1, name: 'Area personale' })).toBeVisible();
   });
 
   test('signing out clears the tab', async ({ page }) => {

@@ -1,4 +1,4 @@
-import { expect, fillAll, fillFacts, inspect, newDraft, office, pdf, saved, signIn, test } from '../support.ts';
+import { expect, fillAll, fillFacts, focusShown, inspect, newDraft, office, pdf, saved, signIn, test } from '../support.ts';
 
 test('from the service sheet to the receipt', async ({ page }) => {
   await page.goto('/servizi/reclami/');
@@ -20,6 +20,7 @@ test('from the service sheet to the receipt', async ({ page }) => {
   await fillAll(page);
   await expect(page.locator('main')).toContainText('12345678903');
   await expect(page.locator('main')).toContainText('5 ottobre 2026');
+  await expect(page.locator('.sv-summary')).toContainText('Anna Bianchi, BNCNNA80A41F205X'); // who writes for the company
   await inspect(page, 'summary');
   await page.getByRole('button', { name: 'Presenta la pratica' }).click();
 
@@ -36,6 +37,14 @@ test('from the service sheet to the receipt', async ({ page }) => {
   await page.emulateMedia({ media: 'print' });
   await expect(page.getByRole('button', { name: 'Stampa' })).toBeHidden();
   await expect(page.locator('.it-brand-title')).toBeVisible();
+  await page.emulateMedia({ media: 'screen' });
+
+  // On another device: what the case itself knows, and the sealed document for the rest.
+  await page.evaluate(() => sessionStorage.clear());
+  await page.reload();
+  await expect(page.locator('.sv-receipt')).toContainText('Reclami e segnalazioni');
+  await expect(page.locator('.sv-receipt code').first()).toHaveText(/^[0-9a-f]{64}$/);
+  await expect(page.getByText('La ricevuta completa')).toBeVisible();
 });
 
 test('errors: summary with focus, title, links to fields, nothing lost', async ({ page }) => {
@@ -46,6 +55,8 @@ test('errors: summary with focus, title, links to fields, nothing lost', async (
   await expect(summary.getByRole('link')).toHaveCount(3);
   await expect(page).toHaveTitle(/^Errore: /);
   await inspect(page, 'form with errors');
+  await page.keyboard.press('Tab');
+  await focusShown(page, 'form with errors');
   await summary.getByRole('link', { name: /Quando è successo/ }).click();
   const date = page.getByLabel('Quando è successo');
   await expect(date).toBeFocused();
@@ -170,7 +181,7 @@ test.describe('uploads', () => {
   });
 
   test.describe('on a bad line', () => {
-    test.use({ expected: /412|ERR_FAILED|CORS|net::/ });
+    test.use({ expected: /412|422|ERR_FAILED|CORS|net::/ });
 
     test('a lost answer is repeated, and the 412 of the second PUT counts as done', async ({ page, standIn }) => {
       await newDraft(page);
@@ -189,6 +200,21 @@ test.describe('uploads', () => {
       expect(puts).toBe(2);
     });
 
+    test('a file whose content is refused can only be removed, and leaves nothing behind', async ({ page }) => {
+      const id = await newDraft(page);
+      await fillFacts(page);
+      await page.getByRole('button', { name: 'Avanti' }).click();
+      const detail = 'Il contenuto del file non corrisponde al suo tipo.';
+      await page.route('**/completion', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify({ status: 422, detail }) }));
+      await page.locator('#campo-evidence').setInputFiles([pdf('finto.pdf')]);
+      await expect(page.getByText(detail)).toBeVisible();
+      await expect(page.getByRole('button', { name: 'Riprova finto.pdf' })).toBeHidden();
+      await page.getByRole('button', { name: 'Rimuovi finto.pdf' }).click();
+      await expect(page.locator('#campo-evidence')).toBeFocused();
+      const { attachments } = await page.evaluate((draft) => fetch(`/api/v1/applications/${draft}`).then((answer) => answer.json()), id);
+      expect(attachments).toEqual([]);
+    });
+
     test('a file that will not go is told and can be tried again', async ({ page, standIn }) => {
       await newDraft(page);
       await fillFacts(page);
@@ -198,6 +224,13 @@ test.describe('uploads', () => {
       await page.locator('#campo-evidence').setInputFiles([pdf('ricevuta.pdf')]);
       await expect(page.getByText('Caricamento interrotto.')).toBeVisible({ timeout: 15_000 });
       await inspect(page, 'upload failed');
+      // It is not left behind in silence, neither forward nor by going back and forth.
+      await page.getByLabel('Che cosa chiedi').fill('Chiedo una risposta.');
+      await page.getByRole('button', { name: 'Avanti' }).click();
+      await expect(page.locator('#errori')).toContainText('Un file non è stato caricato');
+      await page.getByRole('button', { name: 'Indietro' }).click();
+      await page.getByRole('button', { name: 'Avanti' }).click();
+      await expect(page.getByText('Caricamento interrotto.')).toBeVisible();
       broken = false;
       await page.getByRole('button', { name: 'Riprova ricevuta.pdf' }).click();
       await expect(page.getByText('Caricamento interrotto.')).toBeHidden();

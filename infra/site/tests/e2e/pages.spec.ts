@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { readChambers } from '../../scripts/catalogue.mjs';
-import { expect, inspect, test } from '../support.ts';
+import { expect, focusShown, inspect, reflows, test } from '../support.ts';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 const PUBLIC = ['/', '/camere/', '/servizi/reclami/', '/accesso/', '/privacy/', '/accessibilita/'];
@@ -78,6 +78,32 @@ test.describe('the bare host', () => {
   }
 });
 
+test.describe('the bare host without JavaScript', () => {
+  test.use({ chamber: '', javaScriptEnabled: false });
+  test('asks for the chamber wherever one comes in', async ({ page }) => {
+    await page.goto('/');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Scegli la tua Camera di commercio');
+    for (const address of ['/servizi/reclami/', '/accesso/']) {
+      await page.goto(address);
+      await expect(page.locator('main').getByRole('link', { name: 'Scegli la tua Camera di commercio' })).toHaveAttribute('href', '/camere/');
+    }
+    await expect(page.getByRole('link', { name: 'Entra con SPID' })).toBeHidden();
+  });
+});
+
+test('text with wide spacing stays within a narrow screen', async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  for (const address of ['/', '/servizi/reclami/', '/accesso/', '/privacy/']) {
+    await page.goto(address);
+    await page.evaluate(() => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-bottom: 2em !important }');
+      document.adoptedStyleSheets = [sheet];
+    });
+    await reflows(page, `${address}, spaced`);
+  }
+});
+
 test.describe('search', () => {
   test('finds by need, announces, and owns up to nothing', async ({ page }) => {
     await page.goto('/');
@@ -101,6 +127,7 @@ test.describe('a page that does not exist', () => {
     const response = await page.goto('/non-esiste/');
     expect(response?.status()).toBe(404);
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Pagina non trovata');
+    await expect(page.locator('.sv-nav [aria-current]')).toHaveCount(0);
     await inspect(page, '404');
   });
 });
@@ -122,6 +149,7 @@ test('the skip link leads past the header', async ({ page }) => {
   await expect(page.locator('main')).toBeFocused();
   await page.keyboard.press('Tab');
   await expect(page.locator('main :focus')).toHaveCount(1);
+  await focusShown(page, 'service');
 });
 
 test('pages carry nothing inline and no personal data in their addresses', async () => {

@@ -1,0 +1,104 @@
+// The files on their way: they outlive the field that shows them, so that going a step back and forth neither hides a
+// failure nor loses a file.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { explain } from '../components/Notice.tsx';
+import { Problem } from './api.ts';
+import { t } from './i18n.ts';
+import type { Attachment } from './types.ts';
+import { removeAttachment, upload, UploadFailed, type Writer } from './upload.ts';
+
+export interface Sending {
+  key: number;
+  field: string;
+  file: File;
+  percent: number;
+  failure?: string;
+  /** The server refused what the file is: sending it again would change nothing. */
+  refused?: boolean;
+  /** What a failed attempt left on the server, to be taken away before the next one. */
+  left?: string;
+}
+
+export interface Uploads {
+  list: Sending[];
+  busy: boolean;
+  /** What has just been done, for those who do not see it. */
+  news: string;
+  send: (field: string, files: File[]) => Promise<void>;
+  retry: (item: Sending) => Promise<void>;
+  drop: (item: Sending) => Promise<void>;
+}
+
+interface Ports {
+  application: string;
+  write: Writer;
+  done: (attachment: Attachment) => void;
+  failed: (error: unknown) => void;
+}
+
+let nextKey = 0;
+const REFUSALS = [400, 413, 415, 422];
+
+export function useUploads({ application, write, done, failed }: Ports): Uploads {
+  const [list, setList] = useState<Sending[]>([]);
+  const [news, setNews] = useState('');
+  const busy = list.some((item) => !item.failure);
+  useKeepsPage(busy);
+
+  const update = (key: number, change: Partial<Sending>) => setList((items) => items.map((item) => (item.key === key ? { ...item, ...change } : item)));
+  const forget = (key: number) => setList((items) => items.filter((item) => item.key !== key));
+
+  async function transfer(item: Sending) {
+    try {
+      if (item.left) await removeAttachment(application, item.left, write);
+      const attachment = await upload(application, item.field, item.file, write, {
+        progress: (percent) => update(item.key, { percent }),
+        left: (left) => update(item.key, { left }),
+      });
+      forget(item.key);
+      done(attachment);
+      setNews(t('file.done', { name: item.file.name }));
+    } catch (error) {
+      const refused = error instanceof Problem && REFUSALS.includes(error.status);
+      update(item.key, { failure: error instanceof UploadFailed ? t('file.interrupted') : explain(error), refused });
+      failed(error);
+    }
+  }
+
+  return {
+    list,
+    busy,
+    news,
+    async send(field, files) {
+      const items = files.map((file) => ({ key: nextKey++, field, file, percent: 0 }));
+      setList((current) => [...current, ...items]);
+      // One after the other: each takes its turn to write on the draft anyway, and a slow line is not split.
+      for (const item of items) await transfer(item);
+    },
+    async retry(item) {
+      update(item.key, { failure: undefined, percent: 0 });
+      await transfer(item);
+    },
+    async drop(item) {
+      try {
+        if (item.left) await removeAttachment(application, item.left, write);
+        forget(item.key);
+        setNews(t('file.removed', { name: item.file.name }));
+      } catch (error) {
+        update(item.key, { failure: explain(error) });
+        failed(error);
+      }
+    },
+  };
+}
+
+/** Leaving while a file is on its way would lose it: the browser asks first. */
+function useKeepsPage(busy: boolean): void {
+  const now = useRef(busy);
+  now.current = busy;
+  useEffect(() => {
+    const onLeave = (event: BeforeUnloadEvent) => now.current && event.preventDefault();
+    addEventListener('beforeunload', onLeave);
+    return () => removeEventListener('beforeunload', onLeave);
+  }, []);
+}
