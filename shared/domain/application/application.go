@@ -4,6 +4,7 @@ package application
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"sportello/shared/domain/deadline"
@@ -62,7 +63,16 @@ const (
 type Party struct {
 	Kind    string `json:"kind,omitempty"`
 	TaxCode string `json:"taxCode"`
-	Name    string `json:"name"`
+	Name    string `json:"name"`             // a person's: given name, then family name
+	Family  string `json:"family,omitempty"` // the part of Name that is the family name, where it is known
+}
+
+// Given is a person's given name; empty if it is not known which part of Name that is.
+func (p Party) Given() string {
+	if given, ok := strings.CutSuffix(p.Name, " "+p.Family); ok && p.Family != "" {
+		return given
+	}
+	return ""
 }
 
 // Submission is the act of presenting. PresentedAt is the instant of presentation, in milliseconds, whatever happens

@@ -135,7 +135,8 @@ type Document struct {
 	Protocol *register.Stamp
 	Primary  string // ID of the document it is attached to, if any
 
-	Signed, Sealed, Timestamped, Reserved bool
+	Signed                        bool // bears a signature, verified or not
+	Sealed, Timestamped, Reserved bool
 
 	// Open gives the bytes. It is called twice: once to hold them to the digest before anything is written, once to copy them.
 	Open func() (io.ReadCloser, error)

@@ -34,7 +34,7 @@ func (a Applicant) Name() string { return a.GivenName + " " + a.FamilyName }
 
 // Party is the person as a party to a case.
 func (a Applicant) Party() application.Party {
-	return application.Party{Kind: application.Person, TaxCode: a.TaxCode, Name: a.Name()}
+	return application.Party{Kind: application.Person, TaxCode: a.TaxCode, Name: a.Name(), Family: a.FamilyName}
 }
 
 // Profile returns the profile with that opaque id.

@@ -70,6 +70,9 @@ func (d *Desk) Create(ctx context.Context, who access.Applicant, chamber, servic
 		ID: d.NewID(), Chamber: chamber, Service: service, State: application.Draft, CreatedAt: now, UpdatedAt: now,
 		Owner: application.Party{Kind: p.Kind, TaxCode: p.TaxCode, Name: p.Name}, Filer: who.Party(),
 	}
+	if a.Owner.TaxCode == a.Filer.TaxCode {
+		a.Owner = a.Filer // the session knows the parts of their name
+	}
 	err = step.Retry(ctx, func() error {
 		// After an unclear commit the draft may be there already: its id is ours alone.
 		if _, err := casefile.Load(ctx, d.Table, a.ID); err == nil || !problem.Is(err, problem.NotFound) {

@@ -47,10 +47,9 @@ func (d *Desk) collect(ctx context.Context, c casefile.Case) (preservation.Case,
 		},
 		Classification: preservation.Classification{Index: service.Classification.Code, Description: service.Classification.Title},
 		OpenedAt:       c.PresentedAt(), ClosedAt: c.UpdatedAt,
-		Applicant: preservation.Subject{
-			Company: c.Owner.Kind == application.Company, Name: c.Owner.Name, TaxCode: correspondence.PartyOf(c.Owner).TaxCode,
-			Address: served(c.Domicile),
-		},
+		Applicant: applicant(c.Application),
+		// By name or by post, as the receipt named them (L. 241/1990 art. 8 c.2).
+		Responsible:    &preservation.Subject{Name: service.Office.Responsible.Name},
 		RetentionYears: Retention, Documents: g.list,
 	}, nil
 }
@@ -58,6 +57,16 @@ func (d *Desk) collect(ctx context.Context, c casefile.Case) (preservation.Case,
 // Retention is how many years a complaint is kept. The chambers' disposal plan (massimario di scarto, Unioncamere) rules; until it is
 // configured per service nothing is disposed of.
 const Retention = preservation.Forever
+
+func applicant(a application.Application) preservation.Subject {
+	s := preservation.Subject{
+		Company: a.Owner.Kind == application.Company, Name: a.Owner.Name, TaxCode: correspondence.PartyOf(a.Owner).TaxCode, Address: served(a.Domicile),
+	}
+	if given := a.Owner.Given(); given != "" && !s.Company {
+		s.Given, s.Family = given, a.Owner.Family
+	}
+	return s
+}
 
 func served(domicile string) string {
 	if domicile == application.PortalOnly {
@@ -80,6 +89,20 @@ func (g *collecting) stored(key string) func() (io.ReadCloser, error) {
 		object, err := g.Documents.Open(g.ctx, key)
 		return object.Body, err
 	}
+}
+
+// signed tells whether a stored file bears a signature. Verification is another matter: the package does not claim that there is none.
+func (g *collecting) signed(mediaType, key string) (bool, error) {
+	if mediaType != "application/pdf" && mediaType != "application/pkcs7-mime" {
+		return false, nil
+	}
+	body, err := g.stored(key)()
+	if err != nil {
+		return false, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	return preservation.LooksSigned(mediaType, data), err
 }
 
 func held(data []byte) func() (io.ReadCloser, error) {
@@ -111,9 +134,13 @@ func (g *collecting) documents() error {
 		if !ok {
 			return fmt.Errorf("packing document of kind %q: unknown", d.Kind)
 		}
+		signed, err := g.signed(d.MediaType, d.Key)
+		if err != nil {
+			return err
+		}
 		g.list = append(g.list, preservation.Document{
 			ID: d.ID, Kind: as.kind, Name: d.Name, MediaType: d.MediaType, Size: d.Size, SHA256: d.SHA256, At: d.At, Flow: as.flow,
-			Protocol: g.stamp(d.Protocol), Open: g.stored(d.Key),
+			Protocol: g.stamp(d.Protocol), Signed: signed, Open: g.stored(d.Key),
 		})
 	}
 	return nil
@@ -129,9 +156,14 @@ func (g *collecting) attachments() error {
 		if !f.Complete || f.Field == application.OfficeFile || f.Field == application.ReplyFile && f.Used == "" {
 			continue
 		}
+		key := layout.DocumentKey(g.c.ID, f.SHA256)
+		signed, err := g.signed(f.MediaType, key)
+		if err != nil {
+			return err
+		}
 		d := preservation.Document{
 			ID: f.ID, Kind: preservation.Attachment, Name: f.Name, MediaType: f.MediaType, Size: f.Size, SHA256: f.SHA256, At: f.CreatedAt,
-			Flow: preservation.In, Open: g.stored(layout.DocumentKey(g.c.ID, f.SHA256)),
+			Flow: preservation.In, Signed: signed, Open: g.stored(key),
 		}
 		d.Primary, d.Protocol = g.c.Submission.Event, g.stamp(g.c.Protocol)
 		if f.Field == application.ReplyFile {

@@ -14,7 +14,9 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/pec"
+	"sportello/shared/domain/register"
 	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/draft"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/problems"
@@ -188,6 +190,65 @@ func TestContents(t *testing.T) {
 	}
 	if strings.Contains(listing, "idle.pdf") {
 		t.Errorf("a file that was never filed is in\n%s", listing)
+	}
+}
+
+// The metadata name the applicant by the parts of their name and the person responsible, and do not call unsigned what bears a signature.
+func TestMetadata(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Draft()
+	for name, body := range map[string]string{
+		"firmata.pdf": "%PDF-1.7 << /Type /Sig /SubFilter /ETSI.CAdES.detached /ByteRange [0 1 2 3] >>", "semplice.pdf": "%PDF-1.7 prova",
+		"firmata.p7m": "0\x80\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02\xA0\x80",
+	} {
+		claim := draft.Claim{Field: "evidence", Name: name, Size: int64(len(body)), SHA256: register.Digest([]byte(body)), MediaType: "application/pdf"}
+		if strings.HasSuffix(name, ".p7m") {
+			claim.MediaType = "application/pkcs7-mime"
+		}
+		a, err := w.Drafts.Attach(ctx, w.Applicant(), id, claim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Upload(id, a.ID, []byte(body), claim.MediaType)
+		w.Must(func() error { _, err := w.Drafts.Complete(ctx, w.Applicant(), id, a.ID); return err })
+	}
+	w.Present(id)
+	w.Settle()
+	w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
+	w.Decide(id)
+	w.Rest()
+	w.Pass(31 * 24 * time.Hour)
+	w.Rest()
+	w.State(id, application.Preserved)
+	r, err := zip.NewReader(bytes.NewReader(w.Keeper.Packages[id]), int64(len(w.Keeper.Packages[id])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := map[string]bool{}
+	for _, f := range r.File {
+		c, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(body)
+		if _, name, found := strings.Cut(text, "<NomeDelDocumento>"); found {
+			name, _, _ = strings.Cut(name, "<")
+			signed[name] = strings.Contains(text, "<FirmatoDigitalmente>true<")
+		}
+		if f.Name == "fascicolo.xml" {
+			for _, part := range []string{"<Cognome>Rinaldi</Cognome>", "<Nome>Giulia</Nome>", "<RUP>", "Responsabile dell&#39;ufficio relazioni con il pubblico"} {
+				if !strings.Contains(text, part) {
+					t.Errorf("no %s in %s", part, text)
+				}
+			}
+		}
+	}
+	if !signed["firmata.pdf"] || !signed["firmata.p7m"] || signed["semplice.pdf"] || signed["istanza.json"] {
+		t.Errorf("signed %v", signed)
 	}
 }
 
