@@ -142,8 +142,11 @@ test-local: built $(TALLY) $(READERS)
 test-platform: built $(TALLY)
 	@EMULATORS=required $(TALLY) run platform $(GO) test -tags emulator -json -count=1 $(EMULATED)
 
+# The real binaries against the table of crash points; ARGS=-table prints it case by case, as it stands in .local/crash.txt.
 test-crash: built $(BIN)/verify $(TALLY)
-	@$(TALLY) run crash $(GO) test -tags road -json -count=1 -timeout 30m ./infra/crash/...
+	@rm -f .local/crash.txt
+	@code=0; $(TALLY) run crash $(GO) test -tags road -json -count=1 -timeout 60m ./infra/crash/... || code=$$?; \
+	$(if $(filter -table,$(ARGS)),cat .local/crash.txt;) exit $$code
 
 test-site: built $(TALLY)
 	@$(TALLY) run -report $(TALLY_DIR)/report-site.json site bash -c '$(SITE_CD) && $(NPM) run --silent typecheck && $(NPM) test --silent -- --reporter=default --reporter=json --outputFile.json=$(CURDIR)/$(TALLY_DIR)/report-site.json'

@@ -27,3 +27,16 @@ func TestFlags(t *testing.T) {
 		}
 	}
 }
+
+// The last line is what `make test` says of the simulation, which has no tests to count.
+func TestLastWords(t *testing.T) {
+	var out bytes.Buffer
+	if err := run([]string{"-seeds", "2", "-days", "2", "-chambers", "1", "-need", "0", "-pairs=false"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, "2 runs of 4 days in all, ") || !strings.HasSuffix(last, " crashes, 0 violations") {
+		t.Errorf("last line %q", last)
+	}
+}

@@ -76,7 +76,7 @@ func (s *summary) print(took time.Duration) error {
 		}
 	}
 	tally["messages given up to the dead letter queue"] = dead
-	fmt.Fprintf(s.out, "\n%d runs, %d days in all\n", len(s.runs), days)
+	fmt.Fprintf(s.out, "\n%d runs in %.1f s\n", len(s.runs), took.Seconds())
 	fmt.Fprintf(s.out, "  applications  %d presented: %s\n", cases, ends(states))
 	fmt.Fprintf(s.out, "  register      %d numbers (%d deferred), %d annulments, %d days sealed\n", numbers, deferred, annexes, sealed)
 	list(s.out, "people and weather", tally)
@@ -90,7 +90,7 @@ func (s *summary) print(took time.Duration) error {
 	for _, pair := range uncovered {
 		fmt.Fprintf(s.out, "  uncovered: %s\n", pair)
 	}
-	fmt.Fprintf(s.out, "%d crashes, %d violations, %.1f s\n", s.coverage.Crashes(), violations, took.Seconds())
+	fmt.Fprintf(s.out, "%d runs of %d days in all, %d crashes, %d violations\n", len(s.runs), days, s.coverage.Crashes(), violations)
 	switch {
 	case violations > 0:
 		return fmt.Errorf("%d violations", violations)

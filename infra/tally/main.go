@@ -70,7 +70,7 @@ func stage(folder, name, report string, command []string) error {
 		counts.Failed = 1
 	}
 	counts.Seconds = time.Since(start).Seconds()
-	fmt.Printf("== %s: %s, %.1f s\n", name, counts, counts.Seconds)
+	fmt.Printf("== %s: %s, %.1f s\n", name, counts.does(), counts.Seconds)
 	if err := counts.save(folder, name); err != nil {
 		return err
 	}

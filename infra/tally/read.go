@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ type event struct {
 	Output     string
 }
 
+// spoken begins what a test says even when it passes.
+const spoken = "CRASH "
+
 type reader struct {
 	w       io.Writer
 	outcome map[string]string   // package and test -> pass, fail, skip
@@ -26,6 +30,7 @@ type reader struct {
 	output  map[string][]string // kept until the test ends, printed if it failed
 	broken  map[string]bool     // packages with a failed test
 	total   counts              // failures of packages without one
+	last    string              // line that is no event and not empty
 }
 
 func newReader(w io.Writer) *reader {
@@ -53,10 +58,16 @@ func (r *reader) line(line string) {
 	var e event
 	if !strings.HasPrefix(line, `{"`) || json.Unmarshal([]byte(line), &e) != nil || e.Action == "" {
 		fmt.Fprint(r.w, line)
+		if said := strings.TrimSpace(line); said != "" {
+			r.last = said
+		}
 		return
 	}
 	switch e.Action {
 	case "output":
+		if strings.HasPrefix(e.Output, spoken) {
+			fmt.Fprint(r.w, e.Output)
+		}
 		key := e.Package + " " + e.Test
 		r.output[key] = append(r.output[key], e.Output)
 	case "build-output":
@@ -107,6 +118,7 @@ func (r *reader) endPackage(e event) {
 
 func (r *reader) counts() counts {
 	c := r.total
+	c.Said = r.last
 	for key, outcome := range r.outcome {
 		if r.parent[key] {
 			continue
@@ -124,12 +136,13 @@ func (r *reader) counts() counts {
 			c.Crash++
 		}
 	}
-	for key := range r.outcome {
+	for key, outcome := range r.outcome {
 		_, test, _ := strings.Cut(key, " ")
-		if strings.HasPrefix(test, "Fuzz") && !strings.Contains(test, "/") {
-			c.Fuzz++
+		if strings.HasPrefix(test, "Fuzz") && !strings.Contains(test, "/") && outcome != "skip" {
+			c.Fuzz = append(c.Fuzz, key)
 		}
 	}
+	slices.Sort(c.Fuzz)
 	return c
 }
 

@@ -53,9 +53,25 @@ func TestReader(t *testing.T) {
 {"Action":"pass","Package":"p","Test":"FuzzParse/seed#1"}
 {"Action":"pass","Package":"p","Test":"FuzzParse"}
 `,
-			want: counts{Passed: 4, Crash: 2, Fuzz: 1},
+			want: counts{Passed: 4, Crash: 2, Fuzz: []string{"p FuzzParse"}},
 		},
-		{name: "other lines pass through", in: "{not an event\nvet: fine\n", says: "{not an event\nvet: fine\n"},
+		{
+			name: "other lines pass through, and the last is kept", in: "{not an event\nvet: fine\n\n", says: "{not an event\nvet: fine\n",
+			want: counts{Said: "vet: fine"},
+		},
+		{
+			name: "the crash table is shown though its test passes",
+			in: `{"Action":"output","Package":"p","Test":"TestCrashTable","Output":"CRASH queue wiped\n"}
+{"Action":"output","Package":"p","Test":"TestCrashTable","Output":"not this\n"}
+{"Action":"pass","Package":"p","Test":"TestCrashTable"}
+`,
+			want: counts{Passed: 1, Crash: 1}, says: "CRASH queue wiped\n", not: "not this",
+		},
+		{
+			name: "a fuzz target that is skipped is none",
+			in:   `{"Action":"skip","Package":"p","Test":"FuzzParse"}` + "\n",
+			want: counts{Skipped: 1},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -87,8 +103,8 @@ func TestReadReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := readReport(file)
-		if err != nil || got != test.want {
-			t.Errorf("%s: %+v, %v", name, got, err)
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
 	}
 }
@@ -102,7 +118,11 @@ func TestSum(t *testing.T) {
 	for _, s := range []struct {
 		name string
 		counts
-	}{{"second-by-name", counts{Passed: 2, Crash: 1}}, {"first-by-name", counts{Passed: 1, Skipped: 1, Fuzz: 2}}} {
+	}{
+		{"second-by-name", counts{Passed: 2, Crash: 1, Fuzz: []string{"p FuzzA"}}},
+		{"first-by-name", counts{Passed: 1, Skipped: 1, Fuzz: []string{"p FuzzA", "p FuzzB"}}}, // FuzzA runs in both stages
+		{"simulate", counts{Said: "2 runs, 0 violations"}},
+	} {
 		if err := s.save(folder, s.name); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +135,8 @@ func TestSum(t *testing.T) {
 	if last := lines[len(lines)-1]; last != "3 passed, 0 failed, 1 skipped" {
 		t.Errorf("last line %q", last)
 	}
-	if !strings.HasPrefix(lines[0], "second-by-name") || !strings.Contains(out.String(), "1 crash cases and 2 fuzz targets") {
+	if !strings.HasPrefix(lines[0], "second-by-name") || !strings.Contains(out.String(), "1 crash cases and 2 fuzz targets") ||
+		!strings.HasSuffix(lines[2], "s  2 runs, 0 violations") {
 		t.Errorf("said %q", out.String())
 	}
 	if err := (counts{Failed: 1}).save(folder, "bad"); err != nil {
