@@ -80,7 +80,7 @@ var _ inbox.Reader = reader{}
 func (r reader) Read(raw []byte, at time.Time) (inbox.Message, error) {
 	received, err := r.trust.Read(raw, time.Now())
 	if err != nil {
-		return inbox.Message{}, err
+		return inbox.Message{MessageID: received.MessageID, Subject: received.Subject, From: received.From}, err
 	}
 	m := inbox.Message{
 		Class: received.Class, Reason: received.Reason, MessageID: received.MessageID, Subject: received.Subject, From: received.From,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -105,6 +106,7 @@ func TestReader(t *testing.T) {
 		"forged receipt": {"From: posta-certificata@example.it\r\nSubject: CONSEGNA: x\r\nX-Ricevuta: avvenuta-consegna\r\n" +
 			"X-Riferimento-Message-ID: <a.b@pec.example.it>\r\n\r\nx\r\n", pec.ClassUntrusted, false},
 		"nothing": {"", "", true},
+		"nested":  {"From: mario@example.it\r\nSubject: Ciao\r\n" + nested(20), "", true},
 	} {
 		m, err := reader{trust}.Read([]byte(c.raw), now)
 		if (err != nil) != c.fails || m.Class != c.class || m.Receipt != nil {
@@ -113,7 +115,19 @@ func TestReader(t *testing.T) {
 		if err == nil && !m.At.Equal(now) {
 			t.Errorf("%s: at %s", name, m.At)
 		}
+		if said := strings.Contains(c.raw, "From: mario"); said != (m.From == "mario@example.it" && m.Subject == "Ciao") {
+			t.Errorf("%s: from %q, about %q", name, m.From, m.Subject)
+		}
 	}
+}
+
+// nested is a body of parts within parts.
+func nested(depth int) string {
+	var b strings.Builder
+	for n := range depth {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", n, n)
+	}
+	return b.String() + "\r\nx"
 }
 
 // hanging is a provider that never answers one chamber.

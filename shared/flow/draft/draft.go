@@ -491,8 +491,13 @@ func (c Claim) upload(others int) catalogue.Upload {
 	return catalogue.Upload{Field: c.Field, Name: c.Name, MediaType: c.MediaType, Size: c.Size, Others: others}
 }
 
-// Count tells how many files of a kind a case has.
-func Count(ctx context.Context, t table.Table, id, field string) (int, error) {
+// Forgotten is how long after it was declared a file without bytes counts no more: its upload's address has ended by then, and nobody who
+// tried often enough on a bad line must be left without a place for a file.
+const Forgotten = time.Hour
+
+// Count tells how many files of a kind a case has, and may still get.
+func Count(ctx context.Context, t table.Table, id, field string, now time.Time) (int, error) {
 	present, err := casefile.Rows[application.Attachment](ctx, t, id, layout.AttachmentPrefix)
+	present = slices.DeleteFunc(present, func(a application.Attachment) bool { return !a.Complete && now.Sub(a.CreatedAt) > Forgotten })
 	return count(present, field), err
 }

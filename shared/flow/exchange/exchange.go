@@ -263,7 +263,7 @@ func (d *Desk) Attach(ctx context.Context, who access.Applicant, id string, clai
 		if err != nil {
 			return c, err
 		}
-		others, err := draft.Count(ctx, d.Table, id, claim.Field)
+		others, err := draft.Count(ctx, d.Table, id, claim.Field, d.Now())
 		if err != nil {
 			return c, err
 		}

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sportello/shared/domain/catalogue"
@@ -35,7 +36,8 @@ type Raw struct {
 	TooLarge bool
 }
 
-// Reader understands a message, trusting only what a provider's signature covers.
+// Reader understands a message, trusting only what a provider's signature covers. Of one that it cannot read it returns, with the error,
+// what the header says.
 type Reader interface {
 	Read(raw []byte, at time.Time) (Message, error)
 }
@@ -214,22 +216,26 @@ func (d *Desk) one(ctx context.Context, chamber catalogue.Chamber, raw []byte) e
 	if err != nil {
 		// What cannot be read is still mail: it is registered and shown to the office as it came.
 		d.Report(ctx, chamber.ID, err)
-		message = unreadable(d.Now())
+		message = message.unreadable(d.Now())
 	}
 	in := arrival{Desk: d, chamber: chamber, raw: raw, object: object, digest: hex.EncodeToString(sum[:]), Message: message}
 	err = in.takeIn(ctx)
 	if errors.Is(err, table.ErrInvalid) {
 		// What it says can be kept nowhere. The mailbox does not stop for it: it is taken in without its own words.
 		d.Report(ctx, chamber.ID, err)
-		in.Message = unreadable(d.Now())
+		in.Message = Message{}.unreadable(d.Now())
 		err = in.takeIn(ctx)
 	}
 	return err
 }
 
-// unreadable stands for a message that cannot be read: it is still mail.
-func unreadable(at time.Time) Message {
-	return Message{Class: pec.ClassUntrusted, Reason: "messaggio illeggibile", Subject: "(messaggio illeggibile)", At: at}
+// unreadable stands for a message that cannot be read: it is still mail, and says who sent it if its header could be read.
+func (m Message) unreadable(at time.Time) Message {
+	subject := "(messaggio illeggibile)"
+	if strings.TrimSpace(m.Subject) != "" {
+		subject += " " + m.Subject
+	}
+	return Message{Class: pec.ClassUntrusted, Reason: "messaggio illeggibile", MessageID: m.MessageID, From: m.From, Subject: subject, At: at}
 }
 
 func (a arrival) takeIn(ctx context.Context) error {

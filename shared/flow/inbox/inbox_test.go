@@ -453,6 +453,25 @@ func TestAnythingArrives(t *testing.T) {
 	w.Check()
 }
 
+// What cannot be read but for its header is registered as from who sent it (DPR 445/2000 art. 53 c.1 c).
+func TestUnreadableBody(t *testing.T) {
+	w := flowtest.New(t)
+	w.Mail.Raw(flowtest.Chamber, inbox.Raw{Bytes: []byte(`{"Subject":"Fattura","From":"fornitore@pec.example.it","Text":[]}`)})
+	w.Settle()
+	rows := incoming(w)
+	if len(rows) != 1 || rows[0].Subject != "(messaggio illeggibile) Fattura" || rows[0].From != "fornitore@pec.example.it" || rows[0].Untrusted == "" {
+		t.Errorf("%+v", rows)
+	}
+	entry, err := w.Office.Entry(ctx, w.Officer(), 2026, 1)
+	if err != nil || entry.Senders[0].Address != "fornitore@pec.example.it" {
+		t.Errorf("%+v, %v", entry, err)
+	}
+	if kinds := w.Kinds(); !slices.Equal(kinds, []problems.Kind{problems.MailUntrusted}) {
+		t.Errorf("problems %v", kinds)
+	}
+	w.Check()
+}
+
 // A message whose words no row can hold is taken in without them, and those behind it are not kept waiting.
 func TestWordsThatFitNowhere(t *testing.T) {
 	w := flowtest.New(t)

@@ -272,7 +272,7 @@ func (d *Desk) Attach(ctx context.Context, who access.Officer, id string, claim 
 		if err != nil {
 			return c, err
 		}
-		others, err := draft.Count(ctx, d.Table, id, claim.Field)
+		others, err := draft.Count(ctx, d.Table, id, claim.Field, d.Now())
 		if err != nil {
 			return c, err
 		}

@@ -173,6 +173,25 @@ func TestDecideRefuses(t *testing.T) {
 	}
 }
 
+// Uploads that never arrive take no place for long: a case whose officer tried forty times is not left without a decision.
+func TestForgottenUploads(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.InProgress()
+	_, claim := flowtest.PDF("esito.pdf")
+	for range draft.MaxAttachments {
+		w.Must(func() error { _, err := w.Office.Attach(ctx, w.Officer(), id, claim); return err })
+	}
+	_, err := w.Office.Attach(ctx, w.Officer(), id, claim)
+	refused(t, "one file more", err, problem.Invalid, "#/field")
+	w.Pass(draft.Forgotten + time.Second)
+	file := w.OfficeFile(id)
+	if _, err := w.Office.Decide(ctx, w.Officer(), id, "founded", "Sì", file); err != nil {
+		t.Errorf("deciding later: %v", err)
+	}
+	w.Settle()
+	w.Check()
+}
+
 // A decision is taken once, whatever becomes of its commit: one outcome, one number, one letter with one token.
 func TestDecideOnce(t *testing.T) {
 	for _, fault := range append([]flowtest.Fault{0}, flowtest.Faults...) {
