@@ -192,7 +192,7 @@ func (f *filed) hidden(ctx context.Context) error {
 
 // presented: I5 and I1, the applicant sees the instant that the answer named, asking again gets that answer, and the papers can be read.
 func (v *verdict) presented(ctx context.Context, r *rows) {
-	if err := r.submit(ctx); err != nil {
+	if err := insist(ctx, func() error { return r.submit(ctx) }); err != nil {
 		v.err("I1: asked again", err)
 		return
 	}
@@ -202,6 +202,7 @@ func (v *verdict) presented(ctx context.Context, r *rows) {
 		return
 	}
 	v.err("I5", road.OnTime(view, r.told.PresentedAt))
+	v.err("I5", road.InTerm(ctx, r.citizen, r.chamber, view, 10)) // days to answer, as the office asks
 	for _, d := range view.Documents {
 		data, err := r.citizen.Download(ctx, r.path("/documents/"+d.ID))
 		sum := sha256.Sum256(data)
