@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/problem"
 )
@@ -106,10 +108,9 @@ func (o Officer) Check(c application.Application, office string) error {
 	return nil
 }
 
-// named tells whether a text names a person: all parts of the person's name are in it, in any order and case.
+// named tells whether a text names a person: all parts of the person's name are in it, in any order and case, with or without accents.
 func named(text, person string) bool {
-	words := strings.FieldsFunc(strings.ToLower(text), notLetter)
-	parts := strings.FieldsFunc(strings.ToLower(person), notLetter)
+	words, parts := words(text), words(person)
 	for _, part := range parts {
 		if !slices.Contains(words, part) {
 			return false
@@ -118,4 +119,14 @@ func named(text, person string) bool {
 	return len(parts) > 0
 }
 
-func notLetter(r rune) bool { return !unicode.IsLetter(r) }
+// words are the words of a text as two people who write the same name share them: "Nicolò", typed in one piece or in two, and "NICOLO'" are
+// one. What does not show parts nothing.
+func words(text string) []string {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Mn, unicode.Cf) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKD.String(text))
+	return strings.FieldsFunc(plain, func(r rune) bool { return !unicode.IsLetter(r) })
+}

@@ -292,6 +292,10 @@ func TestOfficerNamed(t *testing.T) {
 		{"Pietro Nerini", "Pietro Neri", false},
 		{"", "Pietro Neri", false},
 		{"D'Angelo Niccolò", "Niccolò D’Angelo", true},
+		{"Niccolo D'Angelo", "Niccolò D’Angelo", true},
+		{"Niccolo\u0300 D'ANGELO", "Niccolò D’Angelo", true},
+		{"NICCOLO' D’ANGELO", "Niccolò D’Angelo", true},
+		{"Pie\u200btro\u00a0Neri", "Pietro Neri", true},
 		{"Pietro Neri", "", true},
 		{"", "", false},
 	} {
