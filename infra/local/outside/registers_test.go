@@ -1,12 +1,14 @@
 package outside
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -263,5 +265,23 @@ func TestRegisterSwitches(t *testing.T) {
 	w.control("GET", "/control/registers", nil, &log, http.StatusOK)
 	if len(log.Calls) != 5 || log.Calls[0].Subject != "RNLGLI79D52F205F" {
 		t.Errorf("calls: %+v", log.Calls)
+	}
+}
+
+// A mute register takes the question and says nothing: whoever asks must have a limit of their own.
+func TestRegisterNeverAnswers(t *testing.T) {
+	w := start(t)
+	w.control("POST", "/control/registers", map[string]string{"service": "registro-imprese", "mode": "never"}, nil, http.StatusOK)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base+"/registro-imprese/listaLegaleRappresentante/RNLGLI79D52F205F", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := plain.Do(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("answered %d", resp.StatusCode)
+	} else if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }

@@ -28,6 +28,7 @@ const (
 	Down   = "down"   // 503 to everything
 	Refuse = "refuse" // 401 to everything
 	Slow   = "slow"   // answers after the delay of Log
+	Never  = "never"  // takes the question and says nothing, until the caller goes away
 )
 
 // Services that have a switch.
@@ -60,7 +61,7 @@ func (l *Log) SetMode(service, mode string) error {
 	if !slices.Contains(Services(), service) {
 		return fmt.Errorf("servizio %q sconosciuto", service)
 	}
-	if !slices.Contains([]string{Ok, Down, Refuse, Slow}, mode) {
+	if !slices.Contains([]string{Ok, Down, Refuse, Slow, Never}, mode) {
 		return fmt.Errorf("modo %q sconosciuto", mode)
 	}
 	l.mu.Lock()
@@ -119,6 +120,10 @@ func (l *Log) Handler(service string, h http.HandlerFunc) http.HandlerFunc {
 				rec.status = 499
 				return
 			}
+		case Never:
+			<-r.Context().Done()
+			rec.status = 499
+			return
 		}
 		h(rec, r)
 	}
