@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +32,8 @@ type Config struct {
 	Documents archive.Documents
 	Now       step.Clock
 	NewID     step.IDs
+	// Report is told what went wrong and stopped nobody.
+	Report func(ctx context.Context, item string, err error)
 }
 
 // Desk serves drafts.
@@ -40,7 +41,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil {
+	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
 		return nil, errors.New("draft: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -65,6 +66,9 @@ func (d *Desk) Create(ctx context.Context, who access.Applicant, chamber, servic
 		return casefile.View{}, problem.New(problem.Invalid, "Questo servizio non è previsto per il profilo indicato.").
 			At("#/profile", "Scegli un altro profilo.")
 	}
+	if err := d.room(ctx, p.TaxCode); err != nil {
+		return casefile.View{}, err
+	}
 	now := d.Now()
 	a := application.Application{
 		ID: d.NewID(), Chamber: chamber, Service: service, State: application.Draft, CreatedAt: now, UpdatedAt: now,
@@ -88,6 +92,38 @@ func (d *Desk) Create(ctx context.Context, who access.Applicant, chamber, servic
 		return casefile.View{}, err
 	}
 	return d.show(ctx, a.ID)
+}
+
+// MaxDrafts is how many drafts in a row a person or company may open without presenting or deleting one.
+const MaxDrafts = 40
+
+// room tells whether the owner may open one more draft: the newest of their cases must not all be drafts.
+func (d *Desk) room(ctx context.Context, owner string) error {
+	page, err := d.Table.Query(ctx, table.Query{PK: layout.Owner(owner), Descending: true, Limit: MaxDrafts})
+	if err != nil || len(page.Items) < MaxDrafts {
+		return err
+	}
+	keys := make([]table.Key, len(page.Items))
+	for n, item := range page.Items {
+		row, err := table.Decode[owned](item, application.Schema)
+		if err != nil {
+			return err
+		}
+		keys[n] = layout.Meta(row.ID)
+	}
+	metas, err := d.Table.Get(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	for _, meta := range metas {
+		if !meta.Exists() {
+			return nil
+		}
+		if c, err := casefile.Of(meta); err != nil || c.State != application.Draft {
+			return err
+		}
+	}
+	return problem.Newf(problem.Conflict, "Ci sono già %d bozze non presentate: presentane una o elimina quelle che non servono.", MaxDrafts)
 }
 
 // ErrPresented is the cause of the problem that who works on a draft meets when it is none any more.
@@ -178,9 +214,17 @@ func (d *Desk) Discard(ctx context.Context, who access.Applicant, id string) err
 			return err
 		}
 		tried = true
-		return Remove(ctx, d.Table, d.Documents, c)
+		err = Remove(ctx, d.Table, d.Documents, c)
+		if errors.Is(err, ErrLeftBehind) {
+			d.Report(ctx, id, err)
+			return nil
+		}
+		return err
 	})
 }
+
+// ErrLeftBehind is returned, wrapped, by Remove when the draft is gone and a file of it could not be deleted. Nothing needs to be done again.
+var ErrLeftBehind = errors.New("draft: file of a removed draft left behind")
 
 // Remove deletes a draft: first the row that makes it a draft of somebody, so that a crash leaves files without a draft (uploads expire by
 // the bucket's lifecycle; a kept copy stays, named by nothing but its digest), never a draft without files. Whoever presents the draft
@@ -213,12 +257,16 @@ func Remove(ctx context.Context, t table.Table, documents archive.Documents, c c
 	if err := t.Commit(ctx, changes...); err != nil {
 		return fmt.Errorf("removing draft: %w", err)
 	}
+	var left []error
 	for _, a := range attachments {
 		for _, key := range []string{layout.UploadKey(c.ID, a.ID), layout.DocumentKey(c.ID, a.SHA256)} {
 			if err := documents.Delete(ctx, key); err != nil {
-				slog.WarnContext(ctx, "file of a removed draft left behind", "error", err)
+				left = append(left, err)
 			}
 		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%w: %w", ErrLeftBehind, errors.Join(left...))
 	}
 	return nil
 }

@@ -58,6 +58,33 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// Nobody fills the sportello with drafts: one is presented or deleted before the next is opened.
+func TestTooManyDrafts(t *testing.T) {
+	w := flowtest.New(t)
+	open := func() (string, error) {
+		w.Pass(time.Second)
+		v, err := w.Drafts.Create(ctx, w.Applicant(), flowtest.Chamber, flowtest.Service, "me")
+		return v.ID, err
+	}
+	var last string
+	for range draft.MaxDrafts {
+		w.Must(func() (err error) { last, err = open(); return err })
+	}
+	_, err := open()
+	refused(t, "one more", err, problem.Conflict)
+	if _, err := w.Drafts.Create(ctx, w.Applicant(), flowtest.Chamber, flowtest.Service, "c-giulia"); err != nil {
+		t.Errorf("for the company: %v", err)
+	}
+	if err := w.Drafts.Discard(ctx, w.Applicant(), last); err != nil {
+		t.Fatal(err)
+	}
+	if last, err = open(); err != nil {
+		t.Errorf("after deleting one: %v", err)
+	}
+	_, err = open()
+	refused(t, "one more again", err, problem.Conflict)
+}
+
 func TestSave(t *testing.T) {
 	w := flowtest.New(t)
 	v, err := w.Drafts.Create(ctx, w.Applicant(), flowtest.Chamber, flowtest.Service, "me")
