@@ -8,12 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"sportello/infra/road"
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/pec"
 )
 
 const (
@@ -26,7 +29,11 @@ const (
 // TestCrashHundredInFlight kills the whole local cloud (functions, emulators with all that was queued, outside world, supervisor) while a
 // hundred complaints are on their way, and starts it again on what is on disk. Whoever got no answer asks again with the same key. All must end.
 func TestCrashHundredInFlight(t *testing.T) {
-	w := found(t)
+	t.Parallel()
+	w, err := found(t)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx := t.Context()
 	if err := w.crowd(ctx); err != nil {
 		t.Fatal(err)
@@ -35,24 +42,23 @@ func TestCrashHundredInFlight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, err := w.rush(ctx, cases)
+	told, queued, err := w.rush(ctx, cases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("killed with %d of %d answered", told, len(cases))
 	if err := w.rise(ctx); err != nil {
 		t.Fatal(err)
 	}
-	unheard, err := w.unheard(ctx, cases)
+	// Before anybody asks again: the sweep has not come round since, and the queues are empty.
+	atKill, err := w.toll(ctx, cases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d were presented and never heard of it", unheard)
-	if err := abreastOf(cases, func(f *filed) error { return f.submit(ctx) }); err != nil {
+	say(t, "killed with %d of %d answered: %s", told, len(cases), atKill)
+	say(t, "lost with the queues: %s", queued)
+	if err := abreastOf(cases, func(f *filed) error { return insist(ctx, func() error { return f.submit(ctx) }) }); err != nil {
 		t.Errorf("asked again: %v", err)
 	}
-	// A jump of the clock gives a message that is at work to a second instance: here it may take a while, and five times is a dead letter.
-	w.stuck = 10 * time.Second
 	if err := w.Advance(ctx, late); err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +71,11 @@ func TestCrashHundredInFlight(t *testing.T) {
 	if err := w.whole(ctx); err != nil {
 		t.Error(err)
 	}
+	after, err := w.toll(ctx, cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(t, "what came of it: %s", after)
 }
 
 // crowd adds lanes, so that each chamber has three citizens: one of them without a certified address.
@@ -91,11 +102,13 @@ func (w *town) drafts(ctx context.Context) ([]*filed, error) {
 		cases[n] = &filed{lane: w.lanes[n%len(w.lanes)]}
 	}
 	err := abreastOf(cases, func(f *filed) error {
-		fresh, err := f.draft(ctx, false)
-		if err == nil {
-			*f = *fresh
-		}
-		return err
+		return insist(ctx, func() error {
+			fresh, err := f.draft(ctx, false)
+			if err == nil {
+				*f = *fresh
+			}
+			return err
+		})
 	})
 	for _, f := range cases {
 		f.all = append(f.all, f)
@@ -128,8 +141,8 @@ func abreastOf(cases []*filed, do func(*filed) error) error {
 	return all
 }
 
-// rush presents all cases and kills the cloud in the middle of it. It returns how many were answered.
-func (w *town) rush(ctx context.Context, cases []*filed) (int, error) {
+// rush presents all cases and kills the cloud in the middle of it. It returns how many were answered, and what the queues held.
+func (w *town) rush(ctx context.Context, cases []*filed) (int, string, error) {
 	var told atomic.Int64
 	enough, over := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -147,22 +160,33 @@ func (w *town) rush(ctx context.Context, cases []*filed) (int, error) {
 	select {
 	case <-enough:
 	case <-over:
-		return 0, errors.New("too few were answered")
-	}
-	left, err := w.scan(ctx, "OUT#", "PEND#")
-	if err != nil {
-		return 0, err
-	}
-	if len(left) == 0 {
-		return 0, errors.New("nothing was in flight")
+		return 0, "", errors.New("too few were answered")
 	}
 	programs, err := w.programs(ctx)
 	if err != nil {
-		return 0, err
+		return 0, "", err
+	}
+	queues, err := w.Queues(ctx)
+	if err != nil {
+		return 0, "", err
 	}
 	w.Kill()
 	<-over
-	return int(told.Load()), gone(programs)
+	return int(told.Load()), inQueues(queues), gone(programs)
+}
+
+// inQueues says what the queues hold.
+func inQueues(queues []road.Queue) string {
+	var parts []string
+	for _, q := range queues {
+		if q.Visible+q.InFlight+q.Delayed > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d waiting and %d at work", q.ID, q.Visible+q.Delayed, q.InFlight))
+		}
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // programs are the process ids of everything that runs.
@@ -189,7 +213,7 @@ func (w *town) programs(ctx context.Context) ([]int, error) {
 
 // gone waits until none of the processes runs any more: what survived would go on with the data of the next.
 func gone(pids []int) error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(endless)
 	for _, pid := range pids {
 		for running(pid) {
 			if time.Now().After(deadline) {
@@ -230,26 +254,72 @@ func (w *town) rise(ctx context.Context) error {
 	return nil
 }
 
-// unheard counts the cases that were presented and whose applicants got no answer.
-func (w *town) unheard(ctx context.Context, cases []*filed) (int, error) {
-	n := 0
+// toll is how far the cases have come, and what is promised.
+type toll struct {
+	states                             map[application.State]int
+	numbered, unheard, sent, delivered int
+	owed                               map[string]int
+}
+
+// toll counts.
+func (w *town) toll(ctx context.Context, cases []*filed) (toll, error) {
+	c := toll{states: map[application.State]int{}, owed: map[string]int{}}
 	for _, f := range cases {
-		rows, err := f.rows(ctx)
+		rows, err := f.items(ctx)
 		if err != nil {
-			return 0, err
+			return c, err
+		}
+		c.states[rows.meta.State]++
+		if rows.meta.Protocol != nil {
+			c.numbered++
 		}
 		if f.told == nil && rows.meta.Submission != nil {
-			n++
+			c.unheard++
+		}
+		for _, m := range rows.mails {
+			c.sent++
+			if m.State == pec.StateDelivered {
+				c.delivered++
+			}
 		}
 	}
-	return n, nil
+	left, err := w.promises(ctx)
+	for _, r := range left {
+		what, rest, _ := strings.Cut(r.PK, "#")
+		if what == "PEND" {
+			c.owed["pending"]++
+			continue
+		}
+		kind, _, _ := strings.Cut(rest, "#")
+		c.owed["owed "+kind]++
+	}
+	return c, err
+}
+
+func (c toll) String() string {
+	var parts []string
+	for state, n := range c.states {
+		parts = append(parts, fmt.Sprintf("%d %s", n, state))
+	}
+	slices.Sort(parts)
+	parts = append(parts, fmt.Sprintf("%d numbered", c.numbered), fmt.Sprintf("%d presented without having heard of it", c.unheard),
+		fmt.Sprintf("%d letters, %d delivered", c.sent, c.delivered))
+	var owed []string
+	for what, n := range c.owed {
+		owed = append(owed, fmt.Sprintf("%d %s", n, what))
+	}
+	slices.Sort(owed)
+	if owed == nil {
+		owed = []string{"nothing owed"}
+	}
+	return strings.Join(append(parts, owed...), ", ")
 }
 
 // settle waits until nothing is owed any more.
 func (w *town) settle(ctx context.Context) error {
 	var left []row
 	ok, err := w.until(ctx, func() (done bool, err error) {
-		left, err = w.scan(ctx, "OUT#", "PEND#")
+		left, err = w.promises(ctx)
 		return err == nil && len(left) == 0, err
 	})
 	if err == nil && !ok {

@@ -5,6 +5,7 @@ package crash
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,10 +30,7 @@ func (f *filed) sleep(context.Context) error { return nil }
 var nightPoints = []point{
 	closing("promised", func(f *filed) road.Fault { return writes(sweeping, "OUT#DAY#"+f.chamber+"#"+f.day) }),
 	closing("sent", func(f *filed) road.Fault { return sends(sweeping, "OUT#DAY#"+f.chamber+"#"+f.day) }),
-	closing("sealed in the register", func(f *filed) road.Fault {
-		head, sealed := "H#"+f.chamber+"#", field("sealedThrough", f.day)
-		return commits(registering, "("+head+".*"+sealed+"|"+sealed+".*"+head+")")
-	}),
+	closing("sealed in the register", sealing),
 	closing("seal archived", func(f *filed) road.Fault { return puts(registering, "register/"+f.chamber+"/seals/"+f.day) }),
 	closing("promise kept", func(f *filed) road.Fault {
 		return road.Fault{Function: registering, Service: "dynamodb", Action: "DeleteItem", Match: "OUT#DAY#" + f.chamber}
@@ -40,13 +38,34 @@ var nightPoints = []point{
 	{
 		row: "close-day with pending", name: "registration never sent", needs: drafted, ends: registered, before: (*filed).unsent, act: (*filed).submit,
 		also: (*rows).deferred, only: []effect{failsBefore},
-		call: func(f *filed) road.Fault { return sends(sweeping, "OUT#REG#"+f.chamber) },
+		call: registrationSwept,
+	},
+	{
+		row: "close-day with pending", name: "sealed in the register", needs: drafted, ends: registered, before: (*filed).unswept, act: (*filed).submit,
+		also: (*rows).deferred, only: []effect{failsAfter, killedAfter}, call: sealing,
 	},
 }
 
+// sealing is where a day is sealed in the register.
+func sealing(f *filed) road.Fault {
+	head, sealed := "H#"+f.chamber+"#", field("sealedThrough", f.day)
+	return commits(registering, "("+head+".*"+sealed+"|"+sealed+".*"+head+")")
+}
+
+func registrationSwept(f *filed) road.Fault { return sends(sweeping, "OUT#REG#"+f.chamber) }
+
 // unsent has the submission's own message fail too, so that the case waits over night.
 func (f *filed) unsent(ctx context.Context) error {
-	fault := sends(submitting, "OUT#REG#"+f.chamber)
+	return f.never(ctx, sends(submitting, "OUT#REG#"+f.chamber))
+}
+
+// unswept has the sweep's fail as well.
+func (f *filed) unswept(ctx context.Context) error {
+	return errors.Join(f.unsent(ctx), f.never(ctx, registrationSwept(f)))
+}
+
+// never makes calls fail before they are done, until all is healed.
+func (f *filed) never(ctx context.Context, fault road.Fault) error {
 	fault.When, fault.Effect, fault.Times = failsBefore.when, failsBefore.effect, always
 	_, err := f.Arm(ctx, fault)
 	return err
@@ -80,7 +99,7 @@ func (r *round) sleep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.besides = []string{"Daily"}
+	r.pulse.besides = []string{"Daily"}
 	return r.Advance(ctx, r.dawn.Sub(now))
 }
 

@@ -47,7 +47,7 @@ func (w *town) postAs(ctx context.Context, chamber string, e queue.Envelope, id 
 
 // redeliver repeats every message of the case twice, the last first. It returns how many that were.
 func (f *filed) redeliver(ctx context.Context) (int, error) {
-	rows, err := f.rows(ctx)
+	rows, err := f.items(ctx)
 	if err != nil {
 		return 0, err
 	}

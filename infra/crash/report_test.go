@@ -3,10 +3,20 @@
 package crash
 
 import (
+	"bytes"
+	"flag"
 	"fmt"
-	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
 	"text/tabwriter"
 )
+
+// table is where the table goes: what was run, case by case.
+var table = flag.String("table", root+"/.local/crash.txt", "the `file` that the table is written to")
 
 // elsewhere are the rows of the table of crash points that no complaint comes to.
 var elsewhere = [][2]string{
@@ -15,26 +25,103 @@ var elsewhere = [][2]string{
 	{"seal signed / no timestamp", "day seals carry no timestamp yet: comes with the timestamp authority"},
 }
 
-// report prints the table.
-func report(w io.Writer, all []*crash) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "row\tpoint\teffect\tfault hit\tredeliveries\tverdict")
+// unclear is the row of all commits that were done and whose answer was withheld, whatever other row they belong to.
+const unclear = "commit answered nothing (unclear)"
+
+// say prints a line that stays visible when the test passes: what begins so is passed on by tally.
+var say = func() func(*testing.T, string, ...any) {
+	var one sync.Mutex
+	return func(_ *testing.T, format string, args ...any) {
+		one.Lock()
+		defer one.Unlock()
+		fmt.Printf("CRASH "+format+"\n", args...)
+	}
+}()
+
+// report writes the table, and says what came of each of its rows.
+func report(t *testing.T, all []*crash) {
+	var text bytes.Buffer
+	cases := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(cases, "row\tpoint\teffect\tfault hit\tredeliveries\tverdict")
 	wrong := 0
+	var names []string
+	rows := map[string]*total{}
+	count := func(row string, c *crash) {
+		if rows[row] == nil {
+			rows[row] = &total{}
+			names = append(names, row)
+		}
+		rows[row].add(c)
+	}
 	for _, c := range all {
-		verdict := "ok"
+		fmt.Fprintf(cases, "%s\t%s\t%s\t%s\t%d\t%s\n", c.row, c.point.name, c.effect.name, c.struck(), c.redelivered, c.said())
 		if len(c.verdict) > 0 {
-			verdict = c.verdict[0]
 			wrong++
 		}
-		hits := fmt.Sprint(c.hits)
-		if c.fault == "" {
-			hits = "-"
+		count(c.row, c)
+		if c.call != nil && c.effect == failsAfter && c.call(c.filed).Action == "TransactWriteItems" {
+			count(unclear, c)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", c.row, c.point.name, c.effect.name, hits, c.redelivered, verdict)
 	}
 	for _, row := range elsewhere {
-		fmt.Fprintf(t, "%s\t-\t-\t-\t-\tnot applicable: %s\n", row[0], row[1])
+		fmt.Fprintf(cases, "%s\t-\t-\t-\t-\tnot tried: %s\n", row[0], row[1])
 	}
-	_ = t.Flush()
-	fmt.Fprintf(w, "CRASH %d cases, %d wrong\n", len(all), wrong)
+	_ = cases.Flush()
+	var sums bytes.Buffer
+	w := tabwriter.NewWriter(&sums, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "row\tpoints\tcases\tfaults hit\tredeliveries\tverdict")
+	for _, row := range names {
+		fmt.Fprintf(w, "%s\t%s\n", row, rows[row])
+	}
+	_ = w.Flush()
+	for _, line := range strings.Split(strings.TrimSpace(sums.String()), "\n") {
+		say(t, "%s", line)
+	}
+	if err := os.WriteFile(*table, slices.Concat(text.Bytes(), []byte("\n"), sums.Bytes()), 0o644); err != nil {
+		t.Error(err)
+	}
+	file, err := filepath.Abs(*table)
+	if err != nil {
+		file = *table
+	}
+	say(t, "%d cases, %d wrong, one by one in %s", len(all), wrong, file)
+}
+
+// struck is how often the fault struck, where there was one.
+func (c *crash) struck() string {
+	if c.fault == "" {
+		return "-"
+	}
+	return fmt.Sprint(c.hits)
+}
+
+func (c *crash) said() string {
+	if len(c.verdict) > 0 {
+		return c.verdict[0]
+	}
+	return "ok"
+}
+
+// total is what the cases of a row came to.
+type total struct {
+	points                          []string
+	cases, hits, redelivered, wrong int
+}
+
+func (n *total) add(c *crash) {
+	if !slices.Contains(n.points, c.point.name) {
+		n.points = append(n.points, c.point.name)
+	}
+	n.cases++
+	n.hits += c.hits
+	n.redelivered += c.redelivered
+	n.wrong += min(len(c.verdict), 1)
+}
+
+func (n *total) String() string {
+	verdict := "ok"
+	if n.wrong > 0 {
+		verdict = fmt.Sprintf("%d WRONG", n.wrong)
+	}
+	return fmt.Sprintf("%d\t%d\t%d\t%d\t%s", len(n.points), n.cases, n.hits, n.redelivered, verdict)
 }

@@ -81,11 +81,11 @@ func (r *round) prepare(ctx context.Context) error {
 		return err
 	}
 	err = r.each(func(c *crash) (err error) {
-		if c.filed, err = c.bring(ctx, c.needs, c.what); err != nil {
+		if err = c.take(ctx); err != nil {
 			return err
 		}
 		if c.day = day; c.before != nil {
-			err = c.before(c.filed, ctx)
+			err = insist(ctx, func() error { return c.before(c.filed, ctx) })
 		}
 		return err
 	})
@@ -104,6 +104,15 @@ func (r *round) prepare(ctx context.Context) error {
 		c.fault, err = r.Arm(ctx, fault)
 		return err
 	})
+}
+
+// take brings the crash the case that it needs.
+func (c *crash) take(ctx context.Context) error {
+	f, err := c.bring(ctx, c.needs, c.what)
+	if err == nil {
+		c.filed = f
+	}
+	return err
 }
 
 // strike has people do what makes the writes happen, and waits until every fault has struck. What they are answered does not matter: they
@@ -175,7 +184,7 @@ func (r *round) heal(ctx context.Context) error {
 	}
 	return r.each(func(c *crash) error {
 		if c.again != nil {
-			c.verdict.err("asked again", c.again(c.filed, ctx))
+			c.verdict.err("asked again", insist(ctx, func() error { return c.again(c.filed, ctx) }))
 		}
 		c.verdict.err("I1", c.reach(ctx, c.ends, c.also))
 		return nil
@@ -191,7 +200,7 @@ func (r *round) hold(ctx context.Context, on bool) error {
 func (r *round) doubted(ctx context.Context) error {
 	err := r.each(func(c *crash) error {
 		ok, err := c.until(ctx, func() (bool, error) {
-			rows, err := c.rows(ctx)
+			rows, err := c.items(ctx)
 			return err == nil && rows.doubtful() > 0, err
 		})
 		c.verdict.hold(ok, "I3: no doubt is recorded")

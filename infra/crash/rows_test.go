@@ -37,8 +37,17 @@ type told struct {
 	id string
 }
 
-// rows reads the case.
+// rows reads the case, and what is promised about it.
 func (f *filed) rows(ctx context.Context) (*rows, error) {
+	r, err := f.items(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.promised(ctx)
+}
+
+// items reads the case alone.
+func (f *filed) items(ctx context.Context) (*rows, error) {
 	r := &rows{filed: f}
 	items, err := f.partition(ctx, f.cases, layout.Application(f.id))
 	if err != nil {
@@ -49,16 +58,21 @@ func (f *filed) rows(ctx context.Context) (*rows, error) {
 			return nil, fmt.Errorf("reading %s: %w", item.SK, err)
 		}
 	}
-	left, err := f.scan(ctx, "OUT#", "PEND#")
+	return r, nil
+}
+
+// promised adds what is still to come.
+func (r *rows) promised(ctx context.Context) error {
+	left, err := r.promises(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, item := range left {
 		if err := r.await(item); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", item.PK, err)
+			return fmt.Errorf("reading %s: %w", item.PK, err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func (r *rows) add(item row) (err error) {

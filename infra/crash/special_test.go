@@ -69,10 +69,7 @@ func (w *town) asked() *round {
 
 // blind makes reading the chamber's mailbox fail.
 func (f *filed) blind(ctx context.Context) error {
-	fault := puts(reading, "mail/in/protocollo(@|%40)"+f.chamber)
-	fault.When, fault.Effect, fault.Times = failsBefore.when, failsBefore.effect, always
-	_, err := f.Arm(ctx, fault)
-	return err
+	return f.never(ctx, puts(reading, "mail/in/protocollo(@|%40)"+f.chamber))
 }
 
 // answered waits until the provider has put its receipts of every message of the case into the mailbox.
@@ -98,10 +95,14 @@ func only(p point, effects ...effect) point {
 	return p
 }
 
-// hastyPoints are people and queues who do not wait.
+// withdrawnPoints are applications whose owners do not wait.
+var withdrawnPoints = []point{
+	withdrawnMeanwhile("register commit", func(f *filed) road.Fault { return commits(registering, "H#"+f.chamber+"#.*"+f.id) }),
+	withdrawnMeanwhile("number into the case", numbering),
+}
+
+// hastyPoints are queues and providers that do more than they should.
 var hastyPoints = []point{
-	only(withdrawnMeanwhile("register commit", func(f *filed) road.Fault { return commits(registering, "H#"+f.chamber+"#.*"+f.id) }), failsBefore, killedBefore),
-	only(withdrawnMeanwhile("number into the case", numbering), failsBefore, killedBefore),
 	{row: "message sent twice", name: "at once", needs: drafted, ends: registered, act: (*filed).submitTwice, only: plain("under two deduplication ids")},
 	{row: "message sent twice", name: "again after five minutes", needs: drafted, ends: registered, act: (*filed).submit, meanwhile: (*filed).resend,
 		only: plain("under the same deduplication id")},

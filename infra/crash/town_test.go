@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,30 +33,35 @@ type town struct {
 	cases, ledger string // the names of the tables
 	lanes         []*lane
 
-	pace         sync.Mutex
-	fired, moved time.Time
-	stuck        time.Duration // after how long waiting alone is taken not to help
-	besides      []string      // schedules that fire as often as the sweep
+	pulse pulse
+	sight sight
 }
 
 // root is the repository.
 const root = "../.."
 
+// starts is how often a town may try to start: a port that was free may be taken by the time it is used.
+const starts = 3
+
 // found starts a town: every chamber with a citizen who is signed in and an office. It is gone when the test ends.
-func found(t *testing.T, flags ...string) *town {
-	t.Helper()
+func found(t *testing.T, flags ...string) (*town, error) {
 	program, err := filepath.Abs(root + "/.local/bin/local")
 	if err == nil {
 		_, err = os.Stat(program)
 	}
 	if err != nil {
-		t.Fatalf("the local cloud is not built (go run ./cmd/local build in infra/local): %v", err)
+		return nil, fmt.Errorf("the local cloud is not built (go run ./cmd/local build in infra/local): %w", err)
 	}
-	cloud, err := road.Start(t.Context(), program, append([]string{"--root", root}, flags...)...)
+	var cloud *road.Cloud
+	for range starts {
+		if cloud, err = road.Start(t.Context(), program, append([]string{"--root", root}, flags...)...); err == nil {
+			break
+		}
+	}
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	w := &town{Cloud: cloud, stuck: 1500 * time.Millisecond}
+	w := &town{Cloud: cloud}
 	t.Cleanup(func() {
 		w.Stop()
 		if t.Failed() {
@@ -67,12 +71,9 @@ func found(t *testing.T, flags ...string) *town {
 		w.Remove()
 	})
 	if err := w.connect(t.Context()); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := w.people(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return w, w.people(t.Context())
 }
 
 // connect makes clients of the emulators; after a restart they have other addresses.
@@ -192,52 +193,6 @@ func (w *town) scan(ctx context.Context, one, other string) ([]row, error) {
 	return rows, nil
 }
 
-// patience is how long the tests wait for what must come: far longer than it takes, so that no verdict hangs on speed.
-const patience = 150 * time.Second
-
-// until asks until the answer is yes. It returns false when it gave up.
-func (w *town) until(ctx context.Context, ok func() (bool, error)) (bool, error) {
-	began := time.Now()
-	for {
-		done, err := ok()
-		if done || err != nil {
-			return done, err
-		}
-		if time.Since(began) > patience {
-			return false, nil
-		}
-		if err := w.live(ctx, began); err != nil {
-			return false, err
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return false, ctx.Err()
-		}
-	}
-}
-
-// live lets the town's life go on while somebody waits since an instant: the schedules fire, at most twice a second whoever waits, and where
-// that does not help time passes: three minutes, after which most messages are visible again.
-func (w *town) live(ctx context.Context, since time.Time) error {
-	w.pace.Lock()
-	defer w.pace.Unlock()
-	if time.Since(w.fired) > 500*time.Millisecond {
-		w.fired = time.Now()
-		for _, schedule := range append([]string{"Inbox", "Sweep"}, w.besides...) {
-			if err := w.Fire(ctx, schedule); err != nil {
-				return err
-			}
-		}
-	}
-	waited := time.Since(since)
-	if waited > w.stuck && time.Since(w.moved) > max(w.stuck, waited/2) { // ever more seldom, lest on a slow machine messages die of old age
-		w.moved = time.Now()
-		return w.Advance(ctx, 3*time.Minute)
-	}
-	return nil
-}
-
 // drained waits until no queue holds a message, seen or unseen, but for dead letters.
 func (w *town) drained(ctx context.Context) (bool, error) {
 	return w.until(ctx, func() (bool, error) {
@@ -246,7 +201,7 @@ func (w *town) drained(ctx context.Context) (bool, error) {
 			return false, err
 		}
 		return !slices.ContainsFunc(queues, func(q road.Queue) bool {
-			return !strings.Contains(q.ID, "DeadLetter") && q.Visible+q.InFlight+q.Delayed > 0
+			return !dead(q) && q.Visible+q.InFlight+q.Delayed > 0
 		}), nil
 	})
 }

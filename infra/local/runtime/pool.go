@@ -58,6 +58,7 @@ type Pool struct {
 	config      Config
 	invocations atomic.Int64
 	errors      atomic.Int64
+	busy        atomic.Int64 // invocations that run or wait for an instance
 
 	mu      sync.Mutex
 	slots   []*slot
@@ -101,6 +102,8 @@ func (p *Pool) Timeout() time.Duration { return p.config.Timeout }
 // until ctx is over; once begun, an invocation goes on whatever becomes of ctx,
 // as in Lambda. The error is for what the function has no part in.
 func (p *Pool) Invoke(ctx context.Context, payload []byte) (Result, error) {
+	p.busy.Add(1)
+	defer p.busy.Add(-1)
 	i, err := p.acquire(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("invoking %s: %w", p.config.Name, err)
@@ -293,6 +296,7 @@ func (p *Pool) Close() {
 type Status struct {
 	Name        string `json:"name"`
 	PIDs        []int  `json:"pids"`
+	Busy        int64  `json:"busy"` // that run or wait for an instance
 	Invocations int64  `json:"invocations"`
 	Errors      int64  `json:"errors"`
 }
@@ -301,7 +305,7 @@ type Status struct {
 func (p *Pool) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{Name: p.config.Name, PIDs: []int{}, Invocations: p.invocations.Load(), Errors: p.errors.Load()}
+	s := Status{Name: p.config.Name, PIDs: []int{}, Busy: p.busy.Load(), Invocations: p.invocations.Load(), Errors: p.errors.Load()}
 	for _, slot := range p.slots {
 		if slot != nil {
 			if pid := slot.pid(); pid != 0 {
