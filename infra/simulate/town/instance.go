@@ -68,7 +68,9 @@ func (w *World) wire() *instance {
 	}
 	p := partners{w}
 	i := &instance{}
-	i.drafts = must(draft.New(draft.Config{Table: applications, Documents: documents, Now: w.clock, NewID: w.newID}))
+	i.drafts = must(draft.New(draft.Config{
+		Table: applications, Documents: documents, Now: w.clock, NewID: w.newID, Report: func(context.Context, string, error) {},
+	}))
 	i.submit = must(submit.New(submit.Config{
 		Table: applications, Documents: documents, Representation: p, Post: post, Now: w.clock, NewID: w.newID,
 	}))

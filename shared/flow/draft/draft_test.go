@@ -3,6 +3,7 @@ package draft_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/flowtest"
+	"sportello/shared/platform/archive"
 )
 
 var ctx = context.Background()
@@ -396,5 +398,32 @@ func TestLooks(t *testing.T) {
 		if got := draft.Looks(c.mediaType, []byte(c.head)); got != c.want {
 			t.Errorf("%s %q: %v", c.mediaType, c.head, got)
 		}
+	}
+}
+
+// sticky is a bucket in which nothing can be deleted.
+type sticky struct{ archive.Documents }
+
+func (sticky) Delete(context.Context, string) error { return errors.New("store on fire") }
+
+// A file that cannot be deleted stops nobody from deleting the draft; somebody is told.
+func TestDiscardLeavesFiles(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Draft()
+	w.Attach(id, "prova.pdf")
+	c := w.Drafts.Config
+	c.Documents = sticky{w.Documents}
+	desk, err := draft.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := desk.Discard(ctx, w.Applicant(), id); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Cases.Show(ctx, w.Applicant(), id); !problem.Is(err, problem.NotFound) {
+		t.Errorf("the draft is there: %v", err)
+	}
+	if len(w.Reported) != 1 || !errors.Is(w.Reported[0], draft.ErrLeftBehind) {
+		t.Errorf("reported %v", w.Reported)
 	}
 }

@@ -40,7 +40,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil {
+	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("exchange: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -402,7 +402,7 @@ func (d *Desk) Withdraw(ctx context.Context, who access.Applicant, id, reason st
 		changes.Add(c.Put(next))
 		changes.Add(casefile.Tell(c.ID, event, line))
 		owed, err = d.file(ctx, &changes, c, who, event, Filed{
-			Kind: register.Withdrawal, Document: application.WithdrawalDocument, Subject: "Ritiro", Text: reason,
+			Kind: register.Withdrawal, Document: application.WithdrawalDocument, Subject: "Rinuncia", Text: reason,
 		}, at)
 		if err != nil {
 			return err

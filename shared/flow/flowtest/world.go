@@ -116,7 +116,7 @@ func (w *World) Restart() {
 	portal := func(chamber, path string) string { return "https://" + chamber + ".sportello.example.it" + path }
 	t, d := w.Applications, w.Documents
 	errs := []error{
-		set(&w.Drafts)(draft.New(draft.Config{Table: t, Documents: d, Now: w.Now, NewID: w.NewID})),
+		set(&w.Drafts)(draft.New(draft.Config{Table: t, Documents: d, Now: w.Now, NewID: w.NewID, Report: report})),
 		set(&w.Submit)(submit.New(submit.Config{Table: t, Documents: d, Representation: w.Registers, Post: post, Now: w.Now, NewID: w.NewID})),
 		set(&w.Cases)(exchange.New(exchange.Config{Table: t, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
 		set(&w.Office)(office.New(office.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),

@@ -81,7 +81,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Archive == nil || c.Documents == nil || c.Mailbox == nil || c.Reader == nil || c.Now == nil || c.Report == nil {
+	if c.Table == nil || c.Archive == nil || c.Documents == nil || c.Mailbox == nil || c.Reader == nil || c.Now == nil || c.Report == nil || !c.Post.Complete() {
 		return nil, errors.New("inbox: incomplete configuration")
 	}
 	return &Desk{c}, nil

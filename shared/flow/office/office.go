@@ -42,7 +42,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Register == nil || c.Archive == nil || c.Documents == nil || c.Now == nil || c.NewID == nil {
+	if c.Table == nil || c.Register == nil || c.Archive == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("office: incomplete configuration")
 	}
 	return &Desk{c}, nil

@@ -51,7 +51,7 @@ type Desk struct {
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
 	if c.Applications == nil || c.Register == nil || c.Archive == nil || c.Now == nil || c.Random == nil ||
-		c.MailDomain == "" || c.Portal == nil || c.Report == nil {
+		c.MailDomain == "" || c.Portal == nil || c.Report == nil || !c.Post.Complete() {
 		return nil, errors.New("registration: incomplete configuration")
 	}
 	return &Desk{Config: c, ledger: ledger.New(c.Register), rolled: map[string]bool{}, archived: map[string]uint64{}}, nil

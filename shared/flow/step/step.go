@@ -149,6 +149,11 @@ type Post struct {
 	Missed func(ctx context.Context, kind Kind, err error)
 }
 
+// Complete tells whether there is a queue for everything. Missed may be nil: then nobody is told.
+func (p Post) Complete() bool {
+	return p.Registration != nil && p.Registered != nil && p.Mail != nil && p.Preservation != nil
+}
+
 // Send sends a pointer to each, at best effort.
 func (p Post) Send(ctx context.Context, owed ...Owed) {
 	for _, o := range owed {

@@ -48,7 +48,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Representation == nil || c.Now == nil || c.NewID == nil {
+	if c.Table == nil || c.Documents == nil || c.Representation == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("submit: incomplete configuration")
 	}
 	return &Desk{c}, nil
