@@ -63,6 +63,13 @@ func newKeeper(t *testing.T) (*keeper, *Client) {
 	return k, client
 }
 
+// set changes what the provider will do.
+func (k *keeper) set(do func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	do()
+}
+
 func (k *keeper) deposit(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	digest := sha256.Sum256(body)
@@ -164,22 +171,22 @@ func TestDepositErrors(t *testing.T) {
 	if err := c.Deposit(t.Context(), "app-2", nil); !errors.Is(err, ErrRefused) {
 		t.Errorf("empty: %v", err)
 	}
-	k.lose = 10 // net/http itself repeats a request with an Idempotency-Key when a kept connection breaks
+	k.set(func() { k.lose = 10 }) // net/http itself repeats a request with an Idempotency-Key when a kept connection breaks
 	if err := c.Deposit(t.Context(), "app-3", []byte("three")); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("answer lost: %v", err)
 	}
-	k.lose = 0
+	k.set(func() { k.lose = 0 })
 	if err := c.Deposit(t.Context(), "app-3", []byte("three")); err != nil {
 		t.Errorf("handed over again: %v", err)
 	}
-	k.down = true
+	k.set(func() { k.down = true })
 	if err := c.Deposit(t.Context(), "app-4", []byte("four")); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("down: %v", err)
 	}
 	if _, err := c.Receipt(t.Context(), "app-1"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("down: %v", err)
 	}
-	k.down = false
+	k.set(func() { k.down = false })
 	c.config.Password = "sbagliata"
 	if err := c.Deposit(t.Context(), "app-1", []byte("one")); !errors.Is(err, partner.ErrAnswer) {
 		t.Errorf("wrong password: %v", err)
@@ -191,11 +198,11 @@ func TestRefusedPackage(t *testing.T) {
 	if err := c.Deposit(t.Context(), "app-1", []byte("one")); err != nil {
 		t.Fatal(err)
 	}
-	k.states["app-1"] = Refused
+	k.set(func() { k.states["app-1"] = Refused })
 	if got, err := c.Receipt(t.Context(), "app-1"); err != nil || got.State != Refused || got.Reason != "Formato non ammesso" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	k.states["app-1"] = "archived"
+	k.set(func() { k.states["app-1"] = "archived" })
 	if _, err := c.Receipt(t.Context(), "app-1"); !errors.Is(err, partner.ErrAnswer) {
 		t.Errorf("a state nobody agreed on: %v", err)
 	}
