@@ -35,7 +35,7 @@ func (a *Auditor) mail() {
 		if n > 2 || n == 2 && !m.Doubt {
 			a.Report(Once, "message %s was sent %d times, doubt recorded: %v", m.ID, n, m.Doubt)
 		}
-		if m.Kind != correspondence.Communication && len(m.Tried) == 0 { // a letter goes on to the next address when it cannot be delivered
+		if len(m.Tried) == 0 { // a letter goes on to the next address when it cannot be delivered
 			letters[m.Application+" "+m.Kind]++
 		}
 		a.receipts(m)

@@ -36,7 +36,6 @@ const (
 
 	ReceiptIssued    Event = "receipt_issued"
 	MessageSent      Event = "message"
-	ReplyReceived    Event = "reply"
 	MailReceived     Event = "mail_received"
 	MailDelivered    Event = "mail_delivered"
 	MailFailed       Event = "mail_failed"
@@ -44,7 +43,6 @@ const (
 	WasRated         Event = "rated"
 	TermExpired      Event = "term_expired"
 	Numbered         Event = "numbered" // a later document of the case got its own number
-	Annulled         Event = "annulled"
 )
 
 // edge is one allowed move.

@@ -54,13 +54,6 @@ func (c Calendar) Holiday(d Date) bool {
 // successiva"); terms of the law use Holiday.
 func (c Calendar) Working(d Date) bool { return d.Weekday() != time.Saturday && !c.Holiday(d) }
 
-// NextWorking is the first working day after d.
-func (c Calendar) NextWorking(d Date) Date {
-	for d = d.AddDays(1); !c.Working(d); d = d.AddDays(1) {
-	}
-	return d
-}
-
 // Expiry is the last day of a term of so many days that starts with the event of day start.
 //
 // C.c. art. 2963: "Non si computa il giorno nel corso del quale cade il momento iniziale del termine e la prescrizione si verifica con

@@ -99,11 +99,3 @@ func (c Clock) Due(cal Calendar) Date {
 	}
 	return due
 }
-
-// IsSuspended tells whether the term stands still at an instant.
-func (c Clock) IsSuspended(at time.Time) bool {
-	return !c.Suspended.IsZero() && c.Resumed.IsZero() && DateOf(at).Before(c.Suspended.AddDays(c.Limit))
-}
-
-// Expired tells whether the term has ended at an instant: its last day is over.
-func (c Clock) Expired(at time.Time, cal Calendar) bool { return !at.Before(c.Due(cal).End()) }

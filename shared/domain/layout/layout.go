@@ -148,7 +148,6 @@ func OfficerRow(chamber, taxCode string) Key { return Key{Chamber(chamber), "OFF
 func Problem(chamber, problem string) Key    { return Key{Chamber(chamber), ProblemPrefix + problem} }
 func Mailbox(chamber, address string) Key    { return Key{Chamber(chamber), "MBX#" + address} }
 func Incoming(chamber, event string) Key     { return Key{Chamber(chamber), IncomingPrefix + event} }
-func SealJob(chamber, day string) Key        { return Key{Chamber(chamber), "SEAL#" + day} }
 func Statistics(chamber, service string) Key { return Key{"STAT#" + chamber, service} }
 
 // Audit is one line of who was let in or shut out, and by whom, in the chamber's own partition.

@@ -42,34 +42,3 @@ func StampOf(e Entry, n uint64) Stamp {
 func (s Stamp) Text() string {
 	return strings.Join([]string{s.Administration, s.AOO, s.Code, s.Number, s.Date}, "|")
 }
-
-// Sentence writes it for a person: "Prot. n. 0000042 del 22/11/2026".
-func (s Stamp) Sentence() string {
-	day, month, year := s.Date, "", ""
-	if parts := strings.Split(s.Date, "-"); len(parts) == 3 {
-		year, month, day = parts[0], parts[1], parts[2]
-	}
-	return fmt.Sprintf("Prot. n. %s del %s/%s/%s", s.Number, day, month, year)
-}
-
-// ErrStamp is returned for a text that is no segnatura of ours.
-var ErrStamp = errors.New("register: not a segnatura")
-
-// ParseStamp reads what Text writes.
-func ParseStamp(text string) (Stamp, error) {
-	parts := strings.Split(text, "|")
-	if len(parts) != 5 {
-		return Stamp{}, fmt.Errorf("parsing segnatura: %w: %d parts", ErrStamp, len(parts))
-	}
-	s := Stamp{parts[0], parts[1], parts[2], parts[3], parts[4]}
-	if !ipaShape.MatchString(s.Administration) || !ipaShape.MatchString(s.AOO) || !codeShape.MatchString(s.Code) {
-		return Stamp{}, fmt.Errorf("parsing segnatura: %w: codes", ErrStamp)
-	}
-	if _, err := ParseNumber(s.Number); err != nil {
-		return Stamp{}, fmt.Errorf("parsing segnatura: %w", err)
-	}
-	if !validDate(s.Date) {
-		return Stamp{}, fmt.Errorf("parsing segnatura: %w: date", ErrStamp)
-	}
-	return s, nil
-}

@@ -46,13 +46,12 @@ const (
 	IncomingMail       Kind = "incoming-mail"       // in: a certified message, matched to a case or not
 	Decision           Kind = "decision"            // out: the signed outcome
 	IntegrationRequest Kind = "integration-request" // out
-	Communication      Kind = "communication"       // out: any other act sent to the applicant
 )
 
 // directions tells the one direction of each kind.
 var directions = map[Kind]Direction{
 	Application: In, Integration: In, Message: In, Withdrawal: In, IncomingMail: In,
-	Decision: Out, IntegrationRequest: Out, Communication: Out,
+	Decision: Out, IntegrationRequest: Out,
 }
 
 // Direction returns the direction of what is registered as k, or "" for an unknown kind.

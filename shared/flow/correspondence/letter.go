@@ -43,7 +43,6 @@ const (
 	OfficeNotice    = "office-notice"   // to the office: a new case
 	RequestLetter   = "integration-request"
 	OutcomeLetter   = "outcome"
-	Communication   = "communication"
 )
 
 // Roles tell the messages of one event apart.

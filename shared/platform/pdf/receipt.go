@@ -26,8 +26,6 @@ type Presentation struct {
 	Applicant   string
 	OnBehalf    string // the company, if the applicant acts for one
 	PresentedAt time.Time
-	// Protocol is its place in the register; nil while the registration is under way.
-	Protocol    *register.Stamp
 	Digest      string // SHA-256 of what was presented, hex
 	Attachments []File
 
@@ -107,11 +105,7 @@ func (s *sheet) presentation(p Presentation) {
 	s.row("Presentata da", p.Applicant)
 	s.row("Per conto di", p.OnBehalf)
 	s.row("Presentata il", longInstant(p.PresentedAt)+" (ora italiana)\nTempo universale: "+register.Instant(p.PresentedAt))
-	if p.Protocol == nil {
-		s.row("Protocollo", "Registrazione di protocollo in corso: il numero sarà nell'area personale. La data di protocollo è quella di presentazione.")
-		return
-	}
-	s.row("Protocollo", p.Protocol.Sentence()+"\n"+p.Protocol.Text())
+	s.row("Protocollo", "Registrazione di protocollo in corso: il numero sarà nell'area personale. La data di protocollo è quella di presentazione.")
 }
 
 func (s *sheet) documents(p Presentation) {
