@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { useFocusSwap } from '../lib/hooks.ts';
 import { Problem, remove } from '../lib/api.ts';
 import { t } from '../lib/i18n.ts';
+import { BusyButton } from './BusyButton.tsx';
 import { CallFailure } from './CallFailure.tsx';
 
 export function DeleteDraft({ application, deleted }: { application: string; deleted: () => void }) {
@@ -33,7 +34,7 @@ export function DeleteDraft({ application, deleted }: { application: string; del
       {failure !== null && <CallFailure error={failure} />}
       <div class="sv-actions">
         <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => setAsking(false)}>{t('draft.deleteKeep')}</button>
-        <button type="button" class="btn btn-danger btn-sm" disabled={busy} onClick={() => void confirm()}>{t('draft.deleteConfirm')}</button>
+        <BusyButton class="btn btn-danger btn-sm" busy={busy} onClick={() => void confirm()}>{t('draft.deleteConfirm')}</BusyButton>
       </div>
     </div>
   );

@@ -4,6 +4,7 @@ import { formatDate, formatDateTime } from '../lib/dates.ts';
 import { displayValue, type FormDefinition } from '../lib/form.ts';
 import { t } from '../lib/i18n.ts';
 import type { Answers, Application } from '../lib/types.ts';
+import { BusyButton } from './BusyButton.tsx';
 import { Notice } from './Notice.tsx';
 
 /** There is one at a time. */
@@ -52,8 +53,8 @@ export function Conflict({ form, mine, theirs, choose }: ConflictProps) {
         </div>
       ))}
       <div class="sv-actions">
-        <button type="button" class="btn btn-primary btn-sm" disabled={busy} onClick={decide('mine')}>{t('draft.keepMine')}</button>
-        <button type="button" class="btn btn-outline-primary btn-sm" disabled={busy} onClick={decide('theirs')}>{t('draft.takeTheirs')}</button>
+        <BusyButton class="btn btn-primary btn-sm" busy={busy} onClick={decide('mine')}>{t('draft.keepMine')}</BusyButton>
+        <BusyButton class="btn btn-outline-primary btn-sm" busy={busy} onClick={decide('theirs')}>{t('draft.takeTheirs')}</BusyButton>
       </div>
     </div>
   );

@@ -7,6 +7,7 @@ import { t } from '../lib/i18n.ts';
 import { useKept, useKeptList } from '../lib/kept.ts';
 import { useUploads, type Sending } from '../lib/uploads.ts';
 import type { Application, Attachment, IntegrationRequest } from '../lib/types.ts';
+import { BusyButton } from './BusyButton.tsx';
 import { FileField } from './FileField.tsx';
 import { CallFailure } from './CallFailure.tsx';
 import { focusControl } from './ErrorSummary.tsx';
@@ -93,7 +94,7 @@ export function IntegrationReply({ application, request, done }: { application: 
           onError={() => undefined}
         />
         {failure !== null && <CallFailure error={failure} />}
-        <button type="submit" class="btn btn-primary" disabled={busy}>{busy ? t('reply.sending') : t('reply.send')}</button>
+        <BusyButton class="btn btn-primary" busy={busy}>{busy ? t('reply.sending') : t('reply.send')}</BusyButton>
       </form>
     </section>
   );

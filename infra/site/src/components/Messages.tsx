@@ -5,6 +5,7 @@ import { formatDateTime } from '../lib/dates.ts';
 import { t, tValue } from '../lib/i18n.ts';
 import { useKept } from '../lib/kept.ts';
 import type { Application, TimelineItem } from '../lib/types.ts';
+import { BusyButton } from './BusyButton.tsx';
 import { CallFailure } from './CallFailure.tsx';
 import { focusControl } from './ErrorSummary.tsx';
 import { Notice } from './Notice.tsx';
@@ -64,7 +65,7 @@ export function Messages({ application, items, done }: { application: Applicatio
         </div>
         {failure !== null && <CallFailure error={failure} />}
         {sent && <Notice tone="success" live><p>{t('messages.sent')}</p></Notice>}
-        <button type="submit" class="btn btn-outline-primary" disabled={busy}>{busy ? t('messages.sending') : t('messages.send')}</button>
+        <BusyButton class="btn btn-outline-primary" busy={busy}>{busy ? t('messages.sending') : t('messages.send')}</BusyButton>
       </form>
     </section>
   );

@@ -5,6 +5,7 @@ import { post } from '../lib/api.ts';
 import { t } from '../lib/i18n.ts';
 import { useKept } from '../lib/kept.ts';
 import type { Application } from '../lib/types.ts';
+import { BusyButton } from './BusyButton.tsx';
 import { CallFailure } from './CallFailure.tsx';
 import { TextBox } from './TextBox.tsx';
 
@@ -44,7 +45,7 @@ export function Withdrawal({ application, done }: { application: Application; do
           {failure !== null && <CallFailure error={failure} />}
           <div class="sv-actions">
             <button type="button" class="btn btn-outline-primary" onClick={() => setAsking(false)}>{t('withdrawal.keep')}</button>
-            <button type="submit" class="btn btn-danger" disabled={busy}>{t('withdrawal.confirm')}</button>
+            <BusyButton class="btn btn-danger" busy={busy}>{t('withdrawal.confirm')}</BusyButton>
           </div>
         </form>
       )}

@@ -61,6 +61,7 @@ function Unnamed({ children }: { children: ComponentChildren }) {
   );
 }
 
+const HEADING = 'titolo-pratica';
 const REPLIED = 'risposta-inviata';
 const ENDED = new Set(['decided', 'closed', 'preserved', 'withdrawn', 'expired', 'transferred']);
 
@@ -75,7 +76,7 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
   return (
     <>
       <div class="sv-case-head">
-        <h1>{service?.title ?? application.service}</h1>
+        <h1 id={HEADING} tabindex={-1} class="sv-landing">{service?.title ?? application.service}</h1>
         <p class="sv-case-state" role="status"><span class="visually-hidden">{t('case.state')} </span><StateBadge state={application.state} /></p>
       </div>
       {replied && requests.length === 0 && <Notice tone="success" title={t('reply.done')} live id={REPLIED}><p>{t('reply.doneText')}</p></Notice>}
@@ -99,7 +100,7 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
       {form && <Presented application={application} form={form} />}
       <Documents application={application} />
       <Messages application={application} items={timeline.items} done={reload} />
-      {open && <Withdrawal application={application} done={reload} />}
+      {open && <Withdrawal application={application} done={() => reload().then(() => document.getElementById(HEADING)?.focus())} />}
     </>
   );
 }

@@ -1,5 +1,6 @@
 // The form: steps from the catalogue, a draft that is always safe, a summary, and the act of presenting.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { BusyButton } from '../components/BusyButton.tsx';
 import { DeleteDraft } from '../components/DeleteDraft.tsx';
 import { ErrorSummary, focusControl, type SummaryItem } from '../components/ErrorSummary.tsx';
 import { Field, controlId } from '../components/Fields.tsx';
@@ -77,6 +78,12 @@ function Editor({ application, form }: Opened) {
 
   useTitle(form.title, step.title, Object.keys(errors).length > 0);
   useEffect(() => setErrors({}), [stepId]);
+  useEffect(() => {
+    // A file put right, or taken away, leaves no reproach behind.
+    const files = Object.keys(form['x-attachments']);
+    const mended = files.filter((name) => errors[name] && Object.keys(attachmentError(form, name, attachments, uploads.list)).length === 0);
+    if (mended.length > 0) setErrors((current) => Object.fromEntries(Object.entries(current).filter(([name]) => !mended.includes(name))));
+  }, [attachments, uploads.list]);
 
   function change(name: string, value: string | boolean) {
     const next = { ...answers, [name]: value };
@@ -185,8 +192,8 @@ function Editor({ application, form }: Opened) {
         {step.id === SUMMARY && <Summary form={form} application={application} answers={cleanAnswers(form, answers)} attachments={attachments} edit={goTo} />}
         {uploadWait && uploads.busy && <Notice tone="warning" live><p>{t('file.wait')}</p></Notice>}
         {failure !== null && (
-          <Notice tone="danger" title={t('form.notPresented')} live>
-            <p>{failure instanceof Problem ? explain(failure) : t('form.unknownOutcome')}</p>
+          <Notice tone={settled(failure) ? 'danger' : 'warning'} title={settled(failure) ? t('form.notPresented') : t('form.unknownTitle')} live>
+            <p>{settled(failure) ? explain(failure) : t('form.unknownOutcome')}</p>
             {failure instanceof Problem && failure.reference && <p class="sv-small">{t('error.reference', { id: failure.reference })}</p>}
           </Notice>
         )}
@@ -194,9 +201,9 @@ function Editor({ application, form }: Opened) {
           {current > 0 && (
             <button type="button" class="btn btn-outline-primary" onClick={() => goTo(steps[current - 1].id)}>{t('form.back')}</button>
           )}
-          <button type="submit" class="btn btn-primary" disabled={presenting}>
+          <BusyButton class="btn btn-primary" busy={presenting}>
             {step.id !== SUMMARY ? t('form.next') : presenting ? t('form.presenting') : t('form.present')}
-          </button>
+          </BusyButton>
         </div>
         <SaveStatus state={saveState} retry={() => void draft.flush()} />
       </form>
@@ -329,6 +336,11 @@ function attachmentError(form: FormDefinition, name: string, attachments: Attach
   if (complete.length < mine.length) return { [name]: t('rule.pendingFile') };
   if (complete.length < definition.min) return { [name]: t('rule.required', { title: definition.title }) };
   return {};
+}
+
+/** Only a refusal says that nothing was presented: an answer that was lost, or a server that failed after its work, says nothing. */
+function settled(failure: unknown): boolean {
+  return failure instanceof Problem && failure.status < 500 && failure.status !== 408;
 }
 
 /** Refused as "not a draft any more": most likely ours, presented by an attempt whose answer was lost. */

@@ -1,5 +1,6 @@
 // The personal area: what needs me, what I have not finished, and everything else.
 import { useState } from 'preact/hooks';
+import { BusyButton } from '../components/BusyButton.tsx';
 import { StateBadge } from '../components/Badge.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { firstCases, moreCases, newestFirst, type Page } from '../lib/cases.ts';
@@ -58,7 +59,7 @@ function Cases({ first, names }: { first: Page; names: Names }) {
       <Group title={t('cases.presented')} rows={others} names={names} />
       {failure !== null && <Failure error={failure} />}
       {rest.length > 0 && (
-        <button type="button" class="btn btn-outline-primary" disabled={busy} onClick={() => void more()}>{t('cases.more')}</button>
+        <BusyButton class="btn btn-outline-primary" busy={busy} onClick={() => void more()}>{t('cases.more')}</BusyButton>
       )}
     </>
   );

@@ -1,5 +1,6 @@
 // For whom: oneself, or a company one represents. Drafts of the same service come first: nobody should start twice.
 import { useState } from 'preact/hooks';
+import { BusyButton } from '../components/BusyButton.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { currentChamber } from '../lib/chamber.ts';
 import { formatDateTime } from '../lib/dates.ts';
@@ -89,7 +90,7 @@ function Choice({ service, known }: { service: { id: string; title: string }; kn
           ))}
         </fieldset>
         {failure !== null && <Failure error={failure} />}
-        <button type="submit" class="btn btn-primary" disabled={busy}>{busy ? t('profile.starting') : t('profile.start')}</button>
+        <BusyButton class="btn btn-primary" busy={busy}>{busy ? t('profile.starting') : t('profile.start')}</BusyButton>
       </form>
     </>
   );

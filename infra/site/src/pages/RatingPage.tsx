@@ -1,5 +1,6 @@
 // One rating for one case, with the questions and the hooks of the national model.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
+import { BusyButton } from '../components/BusyButton.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { TextBox } from '../components/TextBox.tsx';
@@ -10,6 +11,7 @@ import { displayLength } from '../lib/text.ts';
 import { parameter } from '../lib/navigation.ts';
 import type { Survey } from '../lib/types.ts';
 
+const THANKS = 'grazie';
 const STARS = [1, 2, 3, 4, 5];
 const MAX_TEXT = 200;
 // Four and five stars ask what went well, the others what was hard.
@@ -37,12 +39,15 @@ const path = () => `/surveys/${encodeURIComponent(parameter('t'))}`;
 export function RatingPage({ services }: { services: { id: string; title: string }[] }) {
   const [survey, reload] = useLoaded(() => get<Survey>(path()));
   const [done, setDone] = useState(false);
+  useEffect(() => {
+    if (done) document.getElementById(THANKS)?.focus();
+  }, [done]);
   if (survey.state === 'loading') return <Loading />;
   if (survey.state === 'failed') {
     const unknown = survey.error instanceof Problem && survey.error.status === 404;
     return unknown ? <Notice tone="warning"><p>{t('rating.unknown')}</p></Notice> : <Failure error={survey.error} retry={() => void reload()} />;
   }
-  if (done) return <Notice tone="success" live><p data-element="feedback-thanks">{t('rating.thanks')}</p><p><a href={pageUrl('/area-personale/')}>{t('rating.toCases')}</a></p></Notice>;
+  if (done) return <Notice tone="success" live id={THANKS}><p data-element="feedback-thanks">{t('rating.thanks')}</p><p><a href={pageUrl('/area-personale/')}>{t('rating.toCases')}</a></p></Notice>;
   if (survey.value.rated) return <Notice tone="info"><p>{t('rating.already')}</p></Notice>;
   const service = services.find((candidate) => candidate.id === survey.value.service)?.title ?? survey.value.service;
   return <RatingForm service={service} done={() => setDone(true)} />;
@@ -119,7 +124,7 @@ function RatingForm({ service, done }: { service: string; done: () => void }) {
         </div>
       )}
       {failure !== null && <Failure error={failure} />}
-      <button type="submit" class="btn btn-primary" disabled={busy}>{t('rating.send')}</button>
+      <BusyButton class="btn btn-primary" busy={busy}>{t('rating.send')}</BusyButton>
     </form>
   );
 }

@@ -17,8 +17,9 @@ test('a case from number to rating', async ({ page }) => {
   await expect(message).toBeFocused();
   await expect(message).toHaveAccessibleDescription(/Scrivi il testo/);
   await message.fill('Aggiungo che la ricevuta è del 5 ottobre.');
-  await page.getByRole('button', { name: 'Invia il messaggio' }).click();
+  await page.getByRole('button', { name: 'Invia il messaggio' }).dblclick(); // pressed twice, sent once
   await expect(page.getByText('Messaggio inviato.')).toBeVisible();
+  await expect(page.locator('.sv-message-mine')).toHaveCount(1);
   await expect(page.locator('.sv-message-mine')).toContainText('5 ottobre');
   await inspect(page, 'case with messages');
 
@@ -78,6 +79,7 @@ test('a case from number to rating', async ({ page }) => {
   await page.getByRole('button', { name: 'Invia la valutazione' }).click();
   expect((await sent).postDataJSON()).toEqual({ rating: 4, reasons: ['Le indicazioni erano chiare'], text: 'Tutto bene.' });
   await expect(page.getByText('Grazie, il tuo parere ci aiuterà a migliorare il servizio!')).toBeVisible();
+  await expect(page.locator('#grazie')).toBeFocused();
   await inspect(page, 'rated');
   await page.reload();
   await expect(page.getByText('già stato valutato')).toBeVisible();
@@ -97,6 +99,7 @@ test('withdrawing asks twice and ends the case', async ({ page }) => {
   await expect(page.getByLabel('Motivo')).toHaveValue('Risolto a voce.');
   await page.getByRole('button', { name: 'Sì, rinuncio' }).click();
   await expect(page.locator('.sv-case-state')).toContainText('Ritirata');
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
   await expect(page.getByRole('button', { name: 'Rinuncia alla pratica' })).toBeHidden();
 });
 

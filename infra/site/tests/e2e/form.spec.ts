@@ -231,10 +231,13 @@ test.describe('uploads', () => {
       await page.getByRole('button', { name: 'Indietro' }).click();
       await page.getByRole('button', { name: 'Avanti' }).click();
       await expect(page.getByText('Caricamento interrotto.')).toBeVisible();
+      await page.getByRole('button', { name: 'Avanti' }).click();
+      await expect(page.locator('#errori')).toBeVisible();
       broken = false;
       await page.getByRole('button', { name: 'Riprova ricevuta.pdf' }).click();
       await expect(page.getByText('Caricamento interrotto.')).toBeHidden();
       await expect(page.getByRole('button', { name: 'Rimuovi ricevuta.pdf' })).toBeVisible();
+      await expect(page.locator('#errori')).toBeHidden(); // what has been put right is no error any more
     });
   });
 });
