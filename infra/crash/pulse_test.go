@@ -93,10 +93,14 @@ func (w *town) live(ctx context.Context, since int) error {
 	}
 	p.beats++
 	p.same = 0
-	// Ever more seldom, lest messages die of old age.
+	// Ever more seldom, lest messages die of old age, and farther, for one of preservation is hidden for half an hour.
 	if waited := p.beats - since; waited > 2 && p.beats-p.jumped > max(2, waited/2) {
 		p.jumped = p.beats
-		if err := w.Advance(ctx, 3*time.Minute); err != nil {
+		step := 3 * time.Minute
+		if waited > patience/5 {
+			step = late
+		}
+		if err := w.Advance(ctx, step); err != nil {
 			return err
 		}
 	}

@@ -194,16 +194,20 @@ func (w *town) scan(ctx context.Context, one, other string) ([]row, error) {
 }
 
 // drained waits until no queue holds a message, seen or unseen, but for dead letters.
-func (w *town) drained(ctx context.Context) (bool, error) {
-	return w.until(ctx, func() (bool, error) {
+func (w *town) drained(ctx context.Context) error {
+	var left []road.Queue
+	ok, err := w.until(ctx, func() (bool, error) {
 		queues, err := w.Queues(ctx)
 		if err != nil {
 			return false, err
 		}
-		return !slices.ContainsFunc(queues, func(q road.Queue) bool {
-			return !dead(q) && q.Visible+q.InFlight+q.Delayed > 0
-		}), nil
+		left = slices.DeleteFunc(queues, func(q road.Queue) bool { return dead(q) || q.Visible+q.InFlight+q.Delayed == 0 })
+		return len(left) == 0, nil
 	})
+	if err == nil && !ok {
+		err = fmt.Errorf("I1: the queues do not run empty: %s", inQueues(left))
+	}
+	return err
 }
 
 // quietWeek moves the clock to five in the morning of a Monday whose week has no holiday in any chamber, so that the tests see the same
