@@ -180,8 +180,9 @@ func TestFiresWhatWasMissed(t *testing.T) {
 	clock.mu.Unlock()
 	s, out := scheduler(t, clock, state)
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go s.Run(ctx)
+	done := make(chan struct{})
+	defer func() { cancel(); <-done }() // it writes its state after it fired
+	go func() { s.Run(ctx); close(done) }()
 	if got := []string{next(t, out).Name, next(t, out).Name}; !cmp.Equal(got, []string{"DeadlinesSweep", "DeadlinesDaily"}) {
 		t.Errorf("fired %v", got)
 	}
