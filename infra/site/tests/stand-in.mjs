@@ -286,6 +286,9 @@ const office = {
     note(world, id, 'decided', 'office', 'Decisione', { text: 'Reclamo fondato', document: 'd-2' });
     world.timelines.get(id).next = [];
   },
+  close(world, { application: id }) {
+    find(world, id).state = 'closed';
+  },
   // A version of the draft written from another tab or device.
   elsewhere(world, { application: id, answers }) {
     const application = find(world, id);

@@ -12,6 +12,8 @@ import { Notice } from './Notice.tsx';
 import { TextBox, textFault } from './TextBox.tsx';
 
 const MAX_TEXT = 2000;
+// Nobody would read it any more: the server refuses it, and nobody should write it first.
+const CLOSED = new Set(['closed', 'preserved']);
 
 export function Messages({ application, items, done }: { application: Application; items: TimelineItem[]; done: () => Promise<void> }) {
   const [text, setText, clearText] = useKept(`messaggio:${application.id}`);
@@ -56,7 +58,8 @@ export function Messages({ application, items, done }: { application: Applicatio
           ))}
         </ol>
       )}
-      <form onSubmit={send} noValidate>
+      {CLOSED.has(application.state) && <p>{t('messages.closed')}</p>}
+      {!CLOSED.has(application.state) && <form onSubmit={send} noValidate>
         <TextBox id="messaggio" label={t('messages.label')} hint={t('messages.hint')} value={text} max={MAX_TEXT} error={fault} onChange={setText} />
         <div class="sv-choice sv-field">
           <input type="checkbox" id="formale" checked={formal} aria-describedby="formale-aiuto" onChange={(event) => setFormal(event.currentTarget.checked)} />
@@ -66,7 +69,7 @@ export function Messages({ application, items, done }: { application: Applicatio
         {failure !== null && <CallFailure error={failure} />}
         {sent && <Notice tone="success" live><p>{t('messages.sent')}</p></Notice>}
         <BusyButton class="btn btn-outline-primary" busy={busy}>{busy ? t('messages.sending') : t('messages.send')}</BusyButton>
-      </form>
+      </form>}
     </section>
   );
 }

@@ -124,7 +124,7 @@ function Facts({ application, chamber }: { application: Application; chamber: st
     <dl class="sv-definitions">
       <div><dt>{t('case.protocol')}</dt><dd>{protocol ? t('case.protocolValue', { number: protocol.number, year: protocol.year, date: formatDate(protocol.date) }) : t('case.protocolSoon')}</dd></div>
       {application.presentedAt && <div><dt>{t('case.presentedAt')}</dt><dd>{formatInstant(application.presentedAt)}</dd></div>}
-      {deadline?.due && <div><dt>{t('case.due')}</dt><dd>{formatDate(deadline.due)}{deadline.suspended ? ` (${t('case.suspended')})` : ''}</dd></div>}
+      {deadline?.due && !ENDED.has(application.state) && <div><dt>{t('case.due')}</dt><dd>{formatDate(deadline.due)}{deadline.suspended ? ` (${t('case.suspended')})` : ''}</dd></div>}
       <div><dt>{t('case.applicant')}</dt><dd>{application.profile.name}{application.filer && `, ${t('case.filer', { name: application.filer.name })}`}</dd></div>
       <div><dt>{t('case.chamber')}</dt><dd>{chamber}</dd></div>
       {application.officer?.name && <div><dt>{t('case.officer')}</dt><dd>{application.officer.name}</dd></div>}

@@ -103,6 +103,17 @@ test('withdrawing asks twice and ends the case', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Rinuncia alla pratica' })).toBeHidden();
 });
 
+test('a closed case offers no message that nobody would read, and no term that has ended', async ({ page }) => {
+  const id = await presented(page);
+  await page.goto(`/pratica/?id=${id}`);
+  await expect(page.getByText('Risposta entro il')).toBeVisible();
+  await office(page, 'close', { application: id });
+  await page.reload();
+  await expect(page.getByText('La pratica è chiusa')).toBeVisible();
+  await expect(page.getByLabel('Scrivi un messaggio')).toBeHidden();
+  await expect(page.getByText('Risposta entro il')).toBeHidden();
+});
+
 test('the AgID hooks of the rating are in place', async ({ page }) => {
   const id = await presented(page);
   await office(page, 'decide', { application: id });
