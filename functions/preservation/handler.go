@@ -10,10 +10,10 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/deadline"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/receipt"
 	"sportello/shared/flow/step"
-	"sportello/shared/flow/submit"
 	"sportello/shared/platform/pdf"
 	"sportello/shared/platform/provider"
 	"sportello/shared/platform/queue"
@@ -36,7 +36,7 @@ func (h handler) work(ctx context.Context, e queue.Envelope) error {
 }
 
 // print prints a receipt as package pdf does. The registration may be under way or done: the receipt speaks of the presentation.
-func print(w io.Writer, a application.Application, r submit.Receipt) error {
+func print(w io.Writer, a application.Application, r casefile.Receipt) error {
 	service, err := catalogue.Find(a.Chamber, a.Service)
 	if err != nil {
 		return err

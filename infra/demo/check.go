@@ -19,6 +19,7 @@ type report struct {
 	Cases      []caseReport      `json:"cases"`
 	Invariants map[string]string `json:"invariants"` // "ok", or what is wrong
 	Seconds    float64           `json:"seconds"`
+	grants     error             // what is wrong with the functions' permissions
 	verifier   string
 	tampered   []string // what the verifier said of bytes that were changed
 }
@@ -55,7 +56,7 @@ func (d *demo) check(ctx context.Context) report {
 	} {
 		r.keep(name, hold(ctx))
 	}
-	r.keep("IAM", d.grants(ctx)) // last: what the others ask takes permissions too
+	r.grants = d.grants(ctx) // last: what the others ask takes permissions too
 	output, err := road.Verify(ctx, d.verifier, d.Cloud)
 	r.verifier = output
 	if err != nil {
@@ -247,7 +248,7 @@ func (r report) sound() bool {
 			return false
 		}
 	}
-	return true
+	return r.grants == nil
 }
 
 func (r report) write(path string) error {
@@ -290,5 +291,9 @@ func (r report) print() {
 	for _, name := range names {
 		fmt.Printf("  %s %s\n", name, r.Invariants[name])
 	}
-	fmt.Printf("  %.0f secondi\n", r.Seconds)
+	permissions := "ok"
+	if r.grants != nil {
+		permissions = r.grants.Error()
+	}
+	fmt.Printf("  permessi %s\n  %.0f secondi\n", permissions, r.Seconds)
 }

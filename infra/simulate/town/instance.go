@@ -12,6 +12,7 @@ import (
 
 	"sportello/infra/simulate/fault"
 	"sportello/shared/domain/application"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/exchange"
@@ -156,7 +157,7 @@ func (r reader) Read(p []byte) (int, error) {
 }
 
 // printReceipt stands for the PDF: the same data always as the same bytes.
-func printReceipt(out io.Writer, a application.Application, r submit.Receipt) error {
+func printReceipt(out io.Writer, a application.Application, r casefile.Receipt) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -244,3 +244,26 @@ func TestLook(t *testing.T) {
 		t.Error("shown without a record of it")
 	}
 }
+
+// The receipt is the same whenever it is looked at: what came after the presentation changes nothing in it.
+func TestReceiptStays(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Draft()
+	if v, err := w.Cases.Show(ctx, w.Applicant(), id); err != nil || v.Receipt != nil {
+		t.Errorf("the receipt of a draft: %+v, %v", v.Receipt, err)
+	}
+	w.Attach(id, "foto.pdf")
+	presented := w.Present(id)
+	w.Settle()
+	w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
+	w.Ask(id, 10)
+	w.Decide(id)
+	w.Settle()
+	v, err := w.Cases.Show(ctx, w.Applicant(), id)
+	if err != nil || v.Receipt == nil || len(v.Receipt.Attachments) != 1 {
+		t.Fatalf("receipt %+v, %v", v.Receipt, err)
+	}
+	if diff := cmp.Diff(presented.Receipt, *v.Receipt); diff != "" {
+		t.Errorf("-presented +shown:\n%s", diff)
+	}
+}

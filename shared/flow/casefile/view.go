@@ -36,6 +36,9 @@ type View struct {
 	Requests    []RequestView    `json:"requests"`
 	Mail        []MailView       `json:"mail"`
 	Survey      *SurveyView      `json:"survey,omitempty"`
+	Receipt     *Receipt         `json:"receipt,omitempty"` // of an application that was presented
+
+	files []application.Attachment
 }
 
 // ProfileView is a party as it is shown.
@@ -152,6 +155,10 @@ func (c Case) Show(ctx context.Context, t table.Table) (View, error) {
 			return View{}, err
 		}
 	}
+	if c.State != application.Draft {
+		receipt := ReceiptOf(c.Application, Form(v.files))
+		v.Receipt = &receipt
+	}
 	sort.SliceStable(v.Documents, func(a, b int) bool { return v.Documents[a].At.Before(v.Documents[b].At) })
 	return v, nil
 }
@@ -229,6 +236,7 @@ func show[T any](item table.Item, into func(T)) error {
 }
 
 func (v *View) attachment(a application.Attachment) {
+	v.files = append(v.files, a)
 	if a.Field == application.OfficeFile || a.Field == application.ReplyFile && a.Used == "" {
 		return // the office's are shown as documents, once they are filed; those of a reply once it is given
 	}
@@ -272,6 +280,7 @@ type Summary struct {
 	State       string        `json:"state"`
 	CreatedAt   time.Time     `json:"createdAt"`
 	UpdatedAt   time.Time     `json:"updatedAt"`
+	ExpiresAt   *time.Time    `json:"expiresAt,omitempty"` // of a draft
 	PresentedAt *time.Time    `json:"presentedAt,omitempty"`
 	Protocol    *ProtocolView `json:"protocol,omitempty"`
 	Deadline    *DeadlineView `json:"deadline,omitempty"`
@@ -281,7 +290,9 @@ type Summary struct {
 // Summary is the case as a line of a list; officer is InCharge or Responsible, by who is looking.
 func (c Case) Summary(officer *OfficerView) Summary {
 	v := c.brief()
-	return Summary{v.ID, v.Chamber, v.Service, v.Profile, v.State, v.CreatedAt, v.UpdatedAt, v.PresentedAt, v.Protocol, v.Deadline, officer}
+	return Summary{
+		v.ID, v.Chamber, v.Service, v.Profile, v.State, v.CreatedAt, v.UpdatedAt, v.ExpiresAt, v.PresentedAt, v.Protocol, v.Deadline, officer,
+	}
 }
 
 // Of decodes a META item that came with others, such as an index page.

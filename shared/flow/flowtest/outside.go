@@ -13,6 +13,7 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/pec"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/notify"
@@ -260,7 +261,7 @@ func (k *Keeper) Verify(receipt []byte, id string, digest [32]byte, _ time.Time)
 }
 
 // printed is a receipt as the tests print it: the same data, the same bytes.
-func printed(w io.Writer, a application.Application, r submit.Receipt) error {
+func printed(w io.Writer, a application.Application, r casefile.Receipt) error {
 	return json.NewEncoder(w).Encode(map[string]any{"owner": a.Owner, "receipt": r})
 }
 

@@ -15,14 +15,13 @@ import (
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
-	"sportello/shared/flow/submit"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/queue"
 	"sportello/shared/platform/table"
 )
 
 // Printer prints the receipt: the same data always as the same bytes, so that a redelivery repeats the same document.
-type Printer func(w io.Writer, a application.Application, r submit.Receipt) error
+type Printer func(w io.Writer, a application.Application, r casefile.Receipt) error
 
 // Config is what the step needs; every field is required.
 type Config struct {
@@ -78,14 +77,8 @@ func (d *Desk) print(ctx context.Context, a application.Application) (applicatio
 	if err != nil {
 		return application.Document{}, err
 	}
-	var form []application.Attachment
-	for _, f := range attachments {
-		if f.Field != application.OfficeFile && f.Field != application.ReplyFile {
-			form = append(form, f)
-		}
-	}
 	var out bytes.Buffer
-	if err := d.Print(&out, a, submit.ReceiptOf(a, form)); err != nil {
+	if err := d.Print(&out, a, casefile.ReceiptOf(a, casefile.Form(attachments))); err != nil {
 		return application.Document{}, fmt.Errorf("printing receipt: %w", err)
 	}
 	sum := sha256.Sum256(out.Bytes())

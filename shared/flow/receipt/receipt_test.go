@@ -11,10 +11,10 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/register"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/problems"
 	"sportello/shared/flow/receipt"
-	"sportello/shared/flow/submit"
 	"sportello/shared/platform/queue"
 )
 
@@ -79,9 +79,9 @@ func TestLaterFiles(t *testing.T) {
 	w.Settle()
 	w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
 	w.OfficeFile(id)
-	var seen submit.Receipt
+	var seen casefile.Receipt
 	c := w.Receipts.Config
-	c.Print = func(out io.Writer, _ application.Application, r submit.Receipt) error {
+	c.Print = func(out io.Writer, _ application.Application, r casefile.Receipt) error {
 		seen = r
 		_, err := out.Write([]byte("printed"))
 		return err
@@ -103,7 +103,7 @@ func TestPrinterBroken(t *testing.T) {
 	w := flowtest.New(t)
 	c := w.Receipts.Config
 	good := c.Print
-	c.Print = func(io.Writer, application.Application, submit.Receipt) error { return errors.New("out of paper") }
+	c.Print = func(io.Writer, application.Application, casefile.Receipt) error { return errors.New("out of paper") }
 	w.Receipts = &receipt.Desk{Config: c}
 	id := w.Decided()
 	for range 12 {

@@ -56,26 +56,9 @@ func New(c Config) (*Desk, error) {
 
 // Presented is the answer to the applicant: from here on the application is safe.
 type Presented struct {
-	State       string    `json:"state"`
-	PresentedAt time.Time `json:"presentedAt"`
-	Receipt     Receipt   `json:"receipt"`
-}
-
-// Receipt is the data of the receipt that L. 241/1990 art. 18-bis owes at once; its document is made in the next seconds.
-type Receipt struct {
-	ID          string    `json:"id"`
-	Application string    `json:"application"`
-	PresentedAt time.Time `json:"presentedAt"`
-	Subject     string    `json:"subject"`
-	Digest      string    `json:"digest"`
-	Attachments []File    `json:"attachments"`
-	Office      string    `json:"office"`
-	Responsible string    `json:"responsible"`
-	Substitute  string    `json:"substitute"`
-	Due         string    `json:"due"`
-	Silence     string    `json:"silence"`
-	Remedies    string    `json:"remedies"`
-	Access      string    `json:"access"`
+	State       string           `json:"state"`
+	PresentedAt time.Time        `json:"presentedAt"`
+	Receipt     casefile.Receipt `json:"receipt"`
 }
 
 // File is a file of what was presented.
@@ -179,7 +162,7 @@ func (d *Desk) read(ctx context.Context, who access.Applicant, id, key string) (
 		return reading{}, err
 	}
 	// The office's files, and those of later replies, are no part of what is presented.
-	r.attachments = onlyForm(r.attachments)
+	r.attachments = casefile.Form(r.attachments)
 	before, item, there, err := casefile.One[used](ctx, d.Table, layout.Idempotency(who.TaxCode, key))
 	if err != nil {
 		return reading{}, err
@@ -188,16 +171,6 @@ func (d *Desk) read(ctx context.Context, who access.Applicant, id, key string) (
 		r.keyUsed = &before
 	}
 	return r, nil
-}
-
-func onlyForm(all []application.Attachment) []application.Attachment {
-	var form []application.Attachment
-	for _, a := range all {
-		if a.Field != application.OfficeFile && a.Field != application.ReplyFile {
-			form = append(form, a)
-		}
-	}
-	return form
 }
 
 // snapshot writes what is presented, the same bytes for the same content.
@@ -374,36 +347,7 @@ func filing(a application.Application, service catalogue.Service, r reading) cor
 
 // presented is the answer, made only of what is stored: the same at every repetition.
 func (r reading) presented() Presented {
-	return Presented{State: string(application.Presented), PresentedAt: r.PresentedAt(), Receipt: ReceiptOf(r.Application, r.attachments)}
-}
-
-// ReceiptOf is the receipt's data for an application that was presented, with the contents that L. 241/1990 asks for: art. 18-bis c.1 (the
-// receipt, the terms within which the administration must answer, the effect of its silence) and art. 8 c.2
-// (administration, subject, office and person responsible, end date and remedies against inertia, how to see the file).
-func ReceiptOf(a application.Application, attachments []application.Attachment) Receipt {
-	files := []File{}
-	for _, f := range attachments {
-		files = append(files, File{Name: f.Name, SHA256: f.SHA256})
-	}
-	r := Receipt{
-		ID: a.Submission.Event, Application: a.ID, PresentedAt: a.PresentedAt(), Digest: a.Submission.Digest, Attachments: files,
-		Due: firstDue(a).String(),
-	}
-	if service, err := catalogue.Find(a.Chamber, a.Service); err == nil {
-		r.Subject, r.Office = service.Title, service.Office.Name
-		r.Responsible, r.Substitute = service.Office.Responsible.Name, service.Office.Substitute.Name
-		r.Silence, r.Remedies, r.Access = service.Silence.Text, service.Remedies, service.Access
-	}
-	return r
-}
-
-// firstDue is the end of the term as it was at presentation, before any suspension.
-func firstDue(a application.Application) deadline.Date {
-	service, err := catalogue.Find(a.Chamber, a.Service)
-	if err != nil {
-		return casefile.Due(a)
-	}
-	return deadline.Start(a.PresentedAt(), service.TermDays).Due(casefile.Calendar(a.Chamber))
+	return Presented{State: string(application.Presented), PresentedAt: r.PresentedAt(), Receipt: casefile.ReceiptOf(r.Application, r.attachments)}
 }
 
 func digest(data []byte) string {

@@ -8,8 +8,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-
-	"sportello/shared/domain/register"
 )
 
 // reader is a program of infra/readers, which `make test` installs. Their sum, set by make, is asked for so that `go test` does not answer

@@ -6,6 +6,8 @@ import type { Answers } from './types.ts';
 export interface Choice {
   const: string;
   title: string;
+  /** Who may choose it, when not everybody may: a company is reached where the registers say (CAD art. 6-bis). */
+  'x-for'?: 'person' | 'company';
 }
 
 export interface FieldDefinition {
@@ -67,6 +69,14 @@ export function kindOf(field: FieldDefinition): Kind {
   if (field.format === 'date') return 'date';
   if (field.format === 'email') return 'email';
   return field['x-autocomplete'] === 'tel' ? 'tel' : 'text';
+}
+
+/** The form as one kind of profile meets it: without the choices that are not theirs. */
+export function forProfile(form: FormDefinition, kind: string): FormDefinition {
+  const properties = Object.entries(form.properties).map(([name, field]) => {
+    return [name, field.oneOf ? { ...field, oneOf: field.oneOf.filter((choice) => (choice['x-for'] ?? kind) === kind) } : field];
+  });
+  return { ...form, properties: Object.fromEntries(properties) };
 }
 
 export function isVisible(form: FormDefinition, name: string, answers: Answers): boolean {

@@ -93,6 +93,8 @@ export interface Application {
   attachments?: Attachment[];
   createdAt: string;
   updatedAt: string;
+  /** When a draft is deleted. */
+  expiresAt?: string;
   presentedAt?: string;
   receipt?: Receipt;
   protocol?: Protocol;
@@ -111,6 +113,7 @@ export interface ApplicationRow {
   service: string;
   profile: { kind: string; name: string };
   state: State;
+  expiresAt?: string;
   presentedAt?: string;
   protocol?: Protocol;
   updatedAt: string;

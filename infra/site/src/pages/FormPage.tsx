@@ -11,9 +11,9 @@ import { Steps } from '../components/Steps.tsx';
 import { Conflict, SignedOut } from '../components/DraftTrouble.tsx';
 import { Summary } from '../components/Summary.tsx';
 import { call, fieldOf, get, Problem, signedOut } from '../lib/api.ts';
-import { today } from '../lib/dates.ts';
+import { formatDate, today } from '../lib/dates.ts';
 import { Draft, LocalCopy, type SaveState } from '../lib/draft.ts';
-import { cleanAnswers, errorsOfStep, firstOpenStep, isVisible, kindOf, stepOf, SUMMARY, validate, type FieldError, type FormDefinition } from '../lib/form.ts';
+import { cleanAnswers, errorsOfStep, firstOpenStep, forProfile, isVisible, kindOf, stepOf, SUMMARY, validate, type FieldError, type FormDefinition } from '../lib/form.ts';
 import { useLoaded } from '../lib/hooks.ts';
 import { useUploads, type Sending } from '../lib/uploads.ts';
 import { pageUrl, t, type Key } from '../lib/i18n.ts';
@@ -33,7 +33,7 @@ export function FormPage({ loadForm }: { loadForm: FormLoader }) {
   const [opened, reload] = useLoaded<Opened>(async () => {
     const id = parameter('id');
     const application = await open(id);
-    return { application, form: await loadForm(application.service) };
+    return { application, form: forProfile(await loadForm(application.service), application.profile.kind) };
   });
   if (opened.state === 'loading') return <Loading text={t('form.opening')} />;
   if (opened.state === 'failed') return <Failure error={opened.error} retry={() => void reload()} />;
@@ -210,6 +210,7 @@ function Editor({ application, form }: Opened) {
       <p class="sv-leave">
         <a href={pageUrl('/area-personale/')}>{t('form.leave')}</a>
       </p>
+      {application.expiresAt && <p class="sv-small">{t('draft.expires', { when: formatDate(application.expiresAt) })}</p>}
       <DeleteDraft
         application={application.id}
         deleted={() => {

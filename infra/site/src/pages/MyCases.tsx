@@ -94,6 +94,7 @@ function Row({ row, names }: { row: ApplicationRow; names: Names }) {
         {t('cases.chamber', { name: chamber })}, {t('cases.onBehalf', { name: row.profile.name })}
         <br />
         {row.presentedAt ? t('cases.presentedOn', { when: formatDate(row.presentedAt) }) : t('cases.savedOn', { when: formatDateTime(row.updatedAt) })}
+        {row.expiresAt && <><br />{t('draft.expires', { when: formatDate(row.expiresAt) })}</>}
       </p>
     </li>
   );

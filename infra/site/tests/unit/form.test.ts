@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanAnswers, displayValue, firstOpenStep, isRequired, isVisible, kindOf, stepOf, SUMMARY, validate, type FormDefinition } from '../../src/lib/form.ts';
+import { cleanAnswers, displayValue, firstOpenStep, forProfile, isRequired, isVisible, kindOf, stepOf, SUMMARY, validate, type FormDefinition } from '../../src/lib/form.ts';
 import { readFixtures, readForm, serviceIds } from '../../scripts/catalogue.mjs';
 
 const TODAY = '2026-11-22';
@@ -88,6 +88,15 @@ describe('form engine', () => {
     expect(firstOpenStep(form, { ...complete, request: '' }, TODAY)).toBe('richiesta');
     expect(firstOpenStep(form, complete, TODAY)).toBe(SUMMARY);
     expect(stepOf(form, 'evidence')?.id).toBe('richiesta');
+  });
+
+  it('offers a company the domicile of the registers only', () => {
+    const choices = (kind: string) => forProfile(form, kind).properties.domicile.oneOf?.map((choice) => choice.const);
+    expect(choices('company')).toEqual(['registered']);
+    expect(choices('person')).toEqual(['registered', 'elected', 'portal']);
+    const elected = { ...complete, domicile: 'elected', pec: 'altra@pec.example.it' };
+    expect(validate(forProfile(form, 'company'), elected, TODAY).map((error) => error.field)).toEqual(['domicile']);
+    expect(validate(forProfile(form, 'person'), elected, TODAY)).toEqual([]);
   });
 
   it('shows values as people read them', () => {
