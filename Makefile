@@ -26,6 +26,9 @@ EMULATED = $(shell grep -rl --include=*_test.go '^//go:build emulator' shared fu
 
 # Go 1.26 is what go.mod asks; nothing else is fetched behind our back.
 export GOTOOLCHAIN ?= local
+# Programs, tests and linters compile alike, so that what they share is compiled once.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS) -trimpath)
 # The functions' binaries are the same for this host and for the cloud, but for the processor.
 BUILD_FLAGS := -trimpath -ldflags=-s -tags=lambda.norpc
 
@@ -168,11 +171,11 @@ test-simulate: $(TALLY)
 # The local cloud's own program builds all that is stale: emulators, functions, outside world, site.
 .PHONY: $(LOCAL)
 $(LOCAL):
-	@CGO_ENABLED=0 $(GO) build -C infra/local -trimpath -o $(CURDIR)/$@ ./cmd/local
+	@$(GO) build -C infra/local -o $(CURDIR)/$@ ./cmd/local
 
 .PHONY: $(BIN)/verify
 $(BIN)/verify:
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./infra/verify
+	@$(GO) build -o $@ ./infra/verify
 
 .PHONY: built
 built: $(LOCAL)
