@@ -61,7 +61,8 @@ func TestCompanyRegister(t *testing.T) {
 func TestAddressLists(t *testing.T) {
 	w := start(t)
 	book, err := addresses.New(addresses.Config{
-		INIPECURL: w.HTTP + "/inipec", INADURL: w.HTTP + "/inad", PDNDURL: w.HTTP + "/pdnd", ClientID: clientID, Signer: jwstest.New(t), PurposeID: "inad",
+		INIPECURL: w.HTTP + "/inipec", INADURL: w.HTTP + "/inad", PDNDURL: w.HTTP + "/pdnd", Signer: jwstest.New(t),
+		ClientID: clientID, PDNDClientID: clientID, PurposeID: "inad",
 	})
 	if err != nil {
 		t.Fatal(err)
