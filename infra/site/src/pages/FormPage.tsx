@@ -71,6 +71,8 @@ function Editor({ application, form }: Opened) {
     failed: (error) => signedOut(error) && setSaveState({ kind: 'signed-out' }),
   });
   const [answers, setAnswers] = useState<Answers>(() => draft.restore());
+  // What is written now: two fields can change before the page is drawn again, as when the browser fills them in.
+  const written = useRef(answers);
   const steps = [...form['x-steps'], { id: SUMMARY, title: t('form.summary'), fields: [], attachments: [] }];
   const [stepId, goTo] = useStep(steps.map((step) => step.id), () => firstStep(form, answers));
   const current = steps.findIndex((step) => step.id === stepId);
@@ -86,9 +88,9 @@ function Editor({ application, form }: Opened) {
   }, [attachments, uploads.list]);
 
   function change(name: string, value: string | boolean) {
-    const next = { ...answers, [name]: value };
-    setAnswers(next);
-    draft.change(cleanAnswers(form, next));
+    written.current = { ...written.current, [name]: value };
+    setAnswers(written.current);
+    draft.change(cleanAnswers(form, written.current));
   }
 
   function show(found: Record<string, string>) {
@@ -100,7 +102,7 @@ function Editor({ application, form }: Opened) {
     event.preventDefault();
     setUploadWait(uploads.busy);
     if (uploads.busy) return;
-    const found = messages(form, errorsOfStep(step, validate(form, cleanAnswers(form, answers), today())));
+    const found = messages(form, errorsOfStep(step, validate(form, cleanAnswers(form, written.current), today())));
     for (const name of step.attachments) Object.assign(found, attachmentError(form, name, attachments, uploads.list));
     if (Object.keys(found).length > 0) return show(found);
     void draft.flush();
@@ -111,7 +113,7 @@ function Editor({ application, form }: Opened) {
     event.preventDefault();
     setUploadWait(uploads.busy);
     if (uploads.busy) return;
-    const found = messages(form, validate(form, cleanAnswers(form, answers), today()));
+    const found = messages(form, validate(form, cleanAnswers(form, written.current), today()));
     for (const name of Object.keys(form['x-attachments'])) Object.assign(found, attachmentError(form, name, attachments, uploads.list));
     if (Object.keys(found).length > 0) return show(found);
     setPresenting(true);
@@ -161,8 +163,8 @@ function Editor({ application, form }: Opened) {
           mine={cleanAnswers(form, answers)}
           theirs={saveState.theirs}
           choose={async (choice) => {
-            const chosen = await draft.resolve(choice);
-            setAnswers(chosen);
+            written.current = await draft.resolve(choice);
+            setAnswers(written.current);
             if (choice === 'theirs') setAttachments(saveState.theirs.attachments ?? []);
             focusHeading();
           }}

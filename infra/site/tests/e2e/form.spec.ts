@@ -81,6 +81,21 @@ test('a field that another answer calls for appears, is required, and goes again
   await expect(office).toBeHidden();
 });
 
+test('fields that change at the same moment are all kept, as when the browser fills them in', async ({ page }) => {
+  await newDraft(page);
+  await page.evaluate(() => {
+    const put = (element: HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement, value: string, event: string) => {
+      element.value = value;
+      element.dispatchEvent(new Event(event, { bubbles: true }));
+    };
+    put(document.querySelector('main select')!, 'registro-imprese', 'change');
+    put(document.querySelector('main input[type=date]')!, '2026-10-05', 'input');
+    put(document.querySelector('main textarea')!, 'Due mesi senza risposta alla pratica di variazione.', 'input');
+    document.querySelector<HTMLButtonElement>('main form .sv-actions button.btn-primary')!.click();
+  });
+  await expect(page.getByLabel('Che cosa chiedi')).toBeVisible({ timeout: 10_000 });
+});
+
 test('Back goes one step back, and the steps keep what was written', async ({ page }) => {
   await newDraft(page);
   await fillFacts(page);
