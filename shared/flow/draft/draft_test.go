@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
@@ -20,26 +18,6 @@ import (
 )
 
 var ctx = context.Background()
-
-// refused holds an error to a kind of problem and the places it points at.
-func refused(t *testing.T, what string, err error, kind problem.Kind, pointers ...string) {
-	t.Helper()
-	p, ok := err.(*problem.Problem)
-	if !ok || p.Kind != kind {
-		t.Errorf("%s: %v, want %s", what, err, kind)
-		return
-	}
-	var got []string
-	for _, f := range p.Fields {
-		got = append(got, f.Pointer)
-	}
-	if diff := cmp.Diff(pointers, got); diff != "" {
-		t.Errorf("%s points elsewhere:\n%s", what, diff)
-	}
-	if p.Detail == "" {
-		t.Errorf("%s without a word", what)
-	}
-}
 
 func TestCreateRefuses(t *testing.T) {
 	w := flowtest.New(t)
@@ -53,7 +31,7 @@ func TestCreateRefuses(t *testing.T) {
 		"profile": {flowtest.Chamber, flowtest.Service, "c-marco", problem.Invalid, "#/profile"},
 	} {
 		_, err := w.Drafts.Create(ctx, w.Applicant(), c.chamber, c.service, c.profile)
-		refused(t, name, err, c.kind, c.pointer)
+		flowtest.Refused(t, name, err, c.kind, c.pointer)
 	}
 	if rows := w.Applications.Snapshot(); len(rows) != 0 {
 		t.Errorf("%d rows were written", len(rows))
@@ -73,7 +51,7 @@ func TestTooManyDrafts(t *testing.T) {
 		w.Must(func() (err error) { last, err = open(); return err })
 	}
 	_, err := open()
-	refused(t, "one more", err, problem.Conflict)
+	flowtest.Refused(t, "one more", err, problem.Conflict)
 	if _, err := w.Drafts.Create(ctx, w.Applicant(), flowtest.Chamber, flowtest.Service, "c-giulia"); err != nil {
 		t.Errorf("for the company: %v", err)
 	}
@@ -84,7 +62,7 @@ func TestTooManyDrafts(t *testing.T) {
 		t.Errorf("after deleting one: %v", err)
 	}
 	_, err = open()
-	refused(t, "one more again", err, problem.Conflict)
+	flowtest.Refused(t, "one more again", err, problem.Conflict)
 }
 
 func TestSave(t *testing.T) {
@@ -104,9 +82,9 @@ func TestSave(t *testing.T) {
 	}
 	// Another device has an older page.
 	_, err = w.Drafts.Save(ctx, w.Applicant(), v.ID, v.Version, flowtest.Answers("request", "Chiedo altro, da un altro."))
-	refused(t, "another device", err, problem.VersionMismatch)
+	flowtest.Refused(t, "another device", err, problem.VersionMismatch)
 	_, err = w.Drafts.Save(ctx, w.Applicant(), v.ID, first.Version+1, flowtest.Answers("request", "Chiedo altro, dal futuro."))
-	refused(t, "a version that is not there yet", err, problem.VersionMismatch)
+	flowtest.Refused(t, "a version that is not there yet", err, problem.VersionMismatch)
 
 	for name, c := range map[string]struct {
 		answers json.RawMessage
@@ -176,13 +154,13 @@ func TestAttachRefuses(t *testing.T) {
 		claim := good
 		c.change(&claim)
 		_, err := w.Drafts.Attach(ctx, w.Applicant(), id, claim)
-		refused(t, name, err, problem.Invalid, c.pointer)
+		flowtest.Refused(t, name, err, problem.Invalid, c.pointer)
 	}
 	for n := range 5 {
 		w.Attach(id, fmt.Sprintf("prova%d.pdf", n))
 	}
 	_, err := w.Drafts.Attach(ctx, w.Applicant(), id, good)
-	refused(t, "one too many", err, problem.Invalid, "#/field")
+	flowtest.Refused(t, "one too many", err, problem.Invalid, "#/field")
 	if n := len(w.Files(id)); n != 5 {
 		t.Errorf("%d files are declared", n)
 	}
@@ -212,7 +190,7 @@ func TestCompleteRefuses(t *testing.T) {
 			}
 		}
 		_, err = w.Drafts.Complete(ctx, w.Applicant(), id, a.ID)
-		refused(t, name, err, c.kind, c.pointer...)
+		flowtest.Refused(t, name, err, c.kind, c.pointer...)
 		if w.Files(id)[0].Complete {
 			t.Errorf("%s: complete all the same", name)
 		}
@@ -227,9 +205,9 @@ func TestCompleteRefuses(t *testing.T) {
 	}
 	w.Upload(id, a.ID, body, claim.MediaType)
 	_, err = w.Drafts.Complete(ctx, w.Applicant(), id, a.ID)
-	refused(t, "another type", err, problem.FileMismatch, "#/mediaType")
+	flowtest.Refused(t, "another type", err, problem.FileMismatch, "#/mediaType")
 	_, err = w.Drafts.Complete(ctx, w.Applicant(), id, "nothing")
-	refused(t, "a file that was never declared", err, problem.NotFound)
+	flowtest.Refused(t, "a file that was never declared", err, problem.NotFound)
 }
 
 // A draft and its files are deleted whole, and deleting again is no error.
@@ -266,7 +244,7 @@ func TestDetachAndDiscard(t *testing.T) {
 	if keys, _ := w.Documents.List(ctx, "documents/", "", 10); len(keys) != 0 {
 		t.Errorf("left behind: %v", keys)
 	}
-	refused(t, "discarding again", w.Drafts.Discard(ctx, w.Applicant(), id), problem.NotFound)
+	flowtest.Refused(t, "discarding again", w.Drafts.Discard(ctx, w.Applicant(), id), problem.NotFound)
 }
 
 func TestDiscardFails(t *testing.T) {
@@ -295,7 +273,7 @@ func TestExpiry(t *testing.T) {
 	w.Pass(time.Second)
 	w.Sweep()
 	_, err := w.Cases.Show(ctx, w.Applicant(), id)
-	refused(t, "after a year", err, problem.NotFound)
+	flowtest.Refused(t, "after a year", err, problem.NotFound)
 	if rows := w.Applications.Snapshot(); len(rows) != 0 {
 		t.Errorf("%d rows left", len(rows))
 	}
@@ -314,7 +292,7 @@ func TestExpiry(t *testing.T) {
 	w.Pass(365 * 24 * time.Hour)
 	w.Applications.Interfere(func() { w.Sweep() })
 	_, err = w.Submit.Present(ctx, w.Applicant(), id, flowtest.Key(id), 0)
-	refused(t, "presented while it expired", err, problem.NotFound)
+	flowtest.Refused(t, "presented while it expired", err, problem.NotFound)
 	if len(w.Outbox()) != 0 {
 		t.Error("something is owed for a draft that is gone")
 	}
@@ -328,7 +306,7 @@ func TestFilesRaceWithSubmission(t *testing.T) {
 		id := w.Draft()
 		w.Applications.Interfere(func() { w.Present(id) })
 		_, err := w.Drafts.Attach(ctx, w.Applicant(), id, claim)
-		refused(t, "attaching", err, problem.Conflict)
+		flowtest.Refused(t, "attaching", err, problem.Conflict)
 		if n := len(w.Files(id)); n != 0 {
 			t.Errorf("%d files came to an application that was presented", n)
 		}
@@ -338,7 +316,7 @@ func TestFilesRaceWithSubmission(t *testing.T) {
 		id := w.Draft()
 		aid := w.Attach(id, "prova.pdf")
 		w.Applications.Interfere(func() { w.Present(id) })
-		refused(t, "detaching", w.Drafts.Detach(ctx, w.Applicant(), id, aid), problem.Conflict)
+		flowtest.Refused(t, "detaching", w.Drafts.Detach(ctx, w.Applicant(), id, aid), problem.Conflict)
 		if n := len(w.Files(id)); n != 1 {
 			t.Errorf("the application has %d files", n)
 		}
@@ -372,7 +350,7 @@ func TestDraftIsOver(t *testing.T) {
 	for what, err := range map[string]error{
 		"save": saved, "attach": attached, "discard": w.Drafts.Discard(ctx, w.Applicant(), id), "detach": w.Drafts.Detach(ctx, w.Applicant(), id, "x"),
 	} {
-		refused(t, what, err, problem.Conflict)
+		flowtest.Refused(t, what, err, problem.Conflict)
 	}
 }
 

@@ -22,22 +22,6 @@ import (
 
 var ctx = context.Background()
 
-func refused(t *testing.T, what string, err error, kind problem.Kind, pointers ...string) {
-	t.Helper()
-	p, ok := err.(*problem.Problem)
-	if !ok || p.Kind != kind {
-		t.Errorf("%s: %v, want %s", what, err, kind)
-		return
-	}
-	var got []string
-	for _, f := range p.Fields {
-		got = append(got, f.Pointer)
-	}
-	if diff := cmp.Diff(pointers, got); diff != "" {
-		t.Errorf("%s points elsewhere:\n%s", what, diff)
-	}
-}
-
 // replyFile uploads a file for a reply.
 func replyFile(t *testing.T, w *flowtest.World, id, name string) string {
 	t.Helper()
@@ -85,11 +69,11 @@ func TestReply(t *testing.T) {
 	if _, err := w.Office.Download(ctx, w.Officer(), id, filed); err != nil {
 		t.Errorf("the office cannot read it: %v", err)
 	}
-	refused(t, "deleting a file that was filed", w.Cases.Detach(ctx, w.Applicant(), id, filed), problem.Conflict)
+	flowtest.Refused(t, "deleting a file that was filed", w.Cases.Detach(ctx, w.Applicant(), id, filed), problem.Conflict)
 	_, err = w.Office.Download(ctx, w.Officer(), id, idle)
-	refused(t, "a file that no reply filed", err, problem.NotFound)
+	flowtest.Refused(t, "a file that no reply filed", err, problem.NotFound)
 	_, err = w.Cases.Reply(ctx, w.Applicant(), id, request, "Ancora.", nil)
-	refused(t, "a second reply", err, problem.Conflict)
+	flowtest.Refused(t, "a second reply", err, problem.Conflict)
 	w.Check()
 }
 
@@ -113,7 +97,7 @@ func TestReplyRefuses(t *testing.T) {
 		"file twice":      {request, []string{file, file}, "#/attachments/1"},
 	} {
 		_, err := w.Cases.Reply(ctx, w.Applicant(), id, c.request, "Ecco.", c.files)
-		refused(t, name, err, problem.Invalid, c.pointer)
+		flowtest.Refused(t, name, err, problem.Invalid, c.pointer)
 	}
 	lost := replyFile(t, w, id, "persa.pdf")
 	for _, a := range w.Files(id) {
@@ -122,7 +106,7 @@ func TestReplyRefuses(t *testing.T) {
 		}
 	}
 	_, err = w.Cases.Reply(ctx, w.Applicant(), id, request, "Ecco.", []string{file, lost})
-	refused(t, "a file that was lost", err, problem.FileMismatch, "#/attachments/1")
+	flowtest.Refused(t, "a file that was lost", err, problem.FileMismatch, "#/attachments/1")
 	w.State(id, application.AwaitingIntegration)
 	for name, c := range map[string]struct {
 		change  func(*draft.Claim)
@@ -137,7 +121,7 @@ func TestReplyRefuses(t *testing.T) {
 		bad := claim
 		c.change(&bad)
 		_, err := w.Cases.Attach(ctx, w.Applicant(), id, bad)
-		refused(t, "attaching: "+name, err, problem.Invalid, c.pointer)
+		flowtest.Refused(t, "attaching: "+name, err, problem.Invalid, c.pointer)
 	}
 }
 
@@ -152,13 +136,13 @@ func TestReplyLate(t *testing.T) {
 	w.Sweep()
 	w.State(id, application.InProgress)
 	_, err := w.Cases.Reply(ctx, w.Applicant(), id, request, "Eccola.", nil)
-	refused(t, "after the lapse", err, problem.Conflict)
+	flowtest.Refused(t, "after the lapse", err, problem.Conflict)
 	if r := w.Requests(id)[0]; !r.Lapsed || r.Answered != "" {
 		t.Errorf("request %+v", r)
 	}
 	_, claim := flowtest.PDF("a.pdf")
 	_, err = w.Cases.Attach(ctx, w.Applicant(), id, claim)
-	refused(t, "a file after the lapse", err, problem.Conflict)
+	flowtest.Refused(t, "a file after the lapse", err, problem.Conflict)
 	if term := w.Meta(id).Term; !term.Resumed.IsZero() || term.Limit != 10 {
 		t.Errorf("term %+v", term)
 	}
@@ -195,7 +179,7 @@ func TestWithdraw(t *testing.T) {
 			before := w.Meta(id)
 			v, err := w.Cases.Withdraw(ctx, w.Applicant(), id, "Ho risolto.")
 			if !c.can {
-				refused(t, "withdrawing", err, problem.Conflict)
+				flowtest.Refused(t, "withdrawing", err, problem.Conflict)
 				w.State(id, before.State)
 				return
 			}
@@ -291,7 +275,7 @@ func TestMessage(t *testing.T) {
 		for _, formal := range []bool{false, true} {
 			_, err := w.Cases.Message(ctx, w.Applicant(), id, "Quando avrò risposta?", formal)
 			if !c.can {
-				refused(t, name, err, problem.Conflict)
+				flowtest.Refused(t, name, err, problem.Conflict)
 				continue
 			}
 			if err != nil {

@@ -22,22 +22,6 @@ import (
 
 var ctx = context.Background()
 
-func refused(t *testing.T, what string, err error, kind problem.Kind, pointers ...string) {
-	t.Helper()
-	p, ok := err.(*problem.Problem)
-	if !ok || p.Kind != kind {
-		t.Errorf("%s: %v, want %s", what, err, kind)
-		return
-	}
-	var got []string
-	for _, f := range p.Fields {
-		got = append(got, f.Pointer)
-	}
-	if diff := cmp.Diff(pointers, got); diff != "" {
-		t.Errorf("%s points elsewhere:\n%s", what, diff)
-	}
-}
-
 // Which act is possible in which state: everything else is a conflict that changes nothing.
 func TestStates(t *testing.T) {
 	states := map[string]func(w *flowtest.World) string{
@@ -103,7 +87,7 @@ func TestRequestIntegration(t *testing.T) {
 	id := w.InProgress()
 	for _, days := range []int{0, 31, -1} {
 		_, err := w.Office.RequestIntegration(ctx, w.Officer(), id, "Manca", days)
-		refused(t, fmt.Sprintf("%d days", days), err, problem.Invalid, "#/days")
+		flowtest.Refused(t, fmt.Sprintf("%d days", days), err, problem.Invalid, "#/days")
 	}
 	w.State(id, application.InProgress)
 	w.Pass(24 * time.Hour)
@@ -122,13 +106,13 @@ func TestRequestIntegration(t *testing.T) {
 	}
 	w.Must(func() error { _, err := w.Cases.Reply(ctx, w.Applicant(), id, sent.ID, "Ecco", nil); return err })
 	_, err = w.Office.RequestIntegration(ctx, w.Officer(), id, "Manca altro", 5)
-	refused(t, "a second suspension", err, problem.Conflict)
+	flowtest.Refused(t, "a second suspension", err, problem.Conflict)
 	w.State(id, application.InProgress)
 
 	id = w.InProgress()
 	w.Pass(40 * 24 * time.Hour)
 	_, err = w.Office.RequestIntegration(ctx, w.Officer(), id, "Manca", 5)
-	refused(t, "after the term", err, problem.Conflict)
+	flowtest.Refused(t, "after the term", err, problem.Conflict)
 }
 
 func TestDecideRefuses(t *testing.T) {
@@ -147,13 +131,13 @@ func TestDecideRefuses(t *testing.T) {
 		"pending file": {"founded", pending.ID, "#/document"},
 	} {
 		_, err := w.Office.Decide(ctx, w.Officer(), id, c.outcome, "Sì", c.file)
-		refused(t, name, err, problem.Invalid, c.pointer)
+		flowtest.Refused(t, name, err, problem.Invalid, c.pointer)
 	}
 	key := layout.DocumentKey(id, w.Files(id)[0].SHA256)
 	_ = w.Documents.Delete(ctx, key)
 	_ = w.Documents.Put(ctx, key, []byte("%PDF-1.7 esitO.pdf"), "application/pdf")
 	_, err = w.Office.Decide(ctx, w.Officer(), id, "founded", "Sì", file)
-	refused(t, "a document that changed", err, problem.FileMismatch, "#/document")
+	flowtest.Refused(t, "a document that changed", err, problem.FileMismatch, "#/document")
 	w.State(id, application.InProgress)
 	if len(w.Outbox()) != 0 {
 		t.Error("something is owed")
@@ -169,7 +153,7 @@ func TestDecideRefuses(t *testing.T) {
 		bad := claim
 		c.change(&bad)
 		_, err := w.Office.Attach(ctx, w.Officer(), id, bad)
-		refused(t, "attaching: "+name, err, problem.Invalid, c.pointer)
+		flowtest.Refused(t, "attaching: "+name, err, problem.Invalid, c.pointer)
 	}
 }
 
@@ -182,7 +166,7 @@ func TestForgottenUploads(t *testing.T) {
 		w.Must(func() error { _, err := w.Office.Attach(ctx, w.Officer(), id, claim); return err })
 	}
 	_, err := w.Office.Attach(ctx, w.Officer(), id, claim)
-	refused(t, "one file more", err, problem.Invalid, "#/field")
+	flowtest.Refused(t, "one file more", err, problem.Invalid, "#/field")
 	w.Pass(draft.Forgotten + time.Second)
 	file := w.OfficeFile(id)
 	if _, err := w.Office.Decide(ctx, w.Officer(), id, "founded", "Sì", file); err != nil {
@@ -210,7 +194,7 @@ func TestDecideOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = w.Office.Decide(ctx, w.Officer(), id, "unfounded", "No", file)
-			refused(t, "deciding again", err, problem.Conflict)
+			flowtest.Refused(t, "deciding again", err, problem.Conflict)
 			w.Rest()
 			letters, outcomes := 0, 0
 			for _, m := range w.Mails(id) {
@@ -276,7 +260,7 @@ func TestAssign(t *testing.T) {
 	id := w.Registered("officer", "Neri Pietro")
 	for name, taxCode := range map[string]string{"complained of": flowtest.Pietro, "another office's": flowtest.Marco, "nobody": flowtest.Giulia} {
 		_, err := desk.Assign(ctx, w.Officer(), id, taxCode)
-		refused(t, name, err, problem.Invalid, "#/officer")
+		flowtest.Refused(t, name, err, problem.Invalid, "#/officer")
 	}
 	w.State(id, application.Registered)
 	if v, err := desk.Assign(ctx, w.Officer(), id, ""); err != nil || v.Officer.TaxCode != flowtest.Lucia {
@@ -379,11 +363,11 @@ func TestRegister(t *testing.T) {
 		t.Errorf("a year without a register: %v, %v", list, err)
 	}
 	_, err := w.Office.Entry(ctx, w.Officer(), 2026, 57)
-	refused(t, "a number that does not exist", err, problem.NotFound)
+	flowtest.Refused(t, "a number that does not exist", err, problem.NotFound)
 	_, err = w.Office.Annul(ctx, w.Officer(), 2026, 57, "Errore", "Det. 1")
-	refused(t, "annulling it", err, problem.NotFound)
+	flowtest.Refused(t, "annulling it", err, problem.NotFound)
 	_, err = w.Office.Annul(ctx, w.Officer(), 2026, 1, "Errore", "Det. 2")
-	refused(t, "annulling again", err, problem.Conflict)
+	flowtest.Refused(t, "annulling again", err, problem.Conflict)
 	if v, err := w.Office.Seal(ctx, w.Officer(), "2026-11-23"); err != nil || v.State != "open" || v.Seal != nil {
 		t.Errorf("seal %+v, %v", v, err)
 	}
@@ -411,9 +395,9 @@ func TestProblems(t *testing.T) {
 	if theirs, err := w.Office.Problems(ctx, other); err != nil || theirs == nil || len(theirs) != 0 {
 		t.Errorf("another chamber sees %v, %v", theirs, err)
 	}
-	refused(t, "another chamber's", w.Office.RetryProblem(ctx, other, list[0].ID), problem.NotFound)
-	refused(t, "unknown", w.Office.RetryProblem(ctx, w.Officer(), "nothing"), problem.NotFound)
-	refused(t, "a term that ran out", w.Office.RetryProblem(ctx, w.Officer(), list[0].ID), problem.Conflict)
+	flowtest.Refused(t, "another chamber's", w.Office.RetryProblem(ctx, other, list[0].ID), problem.NotFound)
+	flowtest.Refused(t, "unknown", w.Office.RetryProblem(ctx, w.Officer(), "nothing"), problem.NotFound)
+	flowtest.Refused(t, "a term that ran out", w.Office.RetryProblem(ctx, w.Officer(), list[0].ID), problem.Conflict)
 	w.Decide(id)
 	if left := w.Problems(); len(left) != 0 {
 		t.Errorf("decided, and open are %+v", left)
