@@ -89,7 +89,7 @@ func start(t *testing.T) *world {
 	}
 	err = errors.Join(
 		emulator.NewClients(w.storage).Provision(ctx, cloud), services.Keys.Provision(cloud.Keys),
-		services.Parameters.Put("/work/one", "String", "1"), services.Parameters.Put("/other", "String", "2"),
+		services.Parameters.Put("/desk/one", "String", "1"), services.Parameters.Put("/other", "String", "2"),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -292,8 +292,8 @@ func TestGuard(t *testing.T) {
 		{"receive, and the queue has another consumer", func() error { return work.receive(ctx, "Others") }, "AccessDenied", 403, "sqs:ReceiveMessage arn:aws:sqs:eu-south-1:000000000000:stack-Others"},
 		{"sign", func() error { return work.sign(ctx, "alias/open") }, "", 0, ""},
 		{"sign with another key", func() error { return work.sign(ctx, "alias/closed") }, "AccessDeniedException", 400, "kms:Sign arn:aws:kms:eu-south-1:000000000000:key/"},
-		{"parameters", func() error { return work.parameters(ctx, "/work/one") }, "", 0, ""},
-		{"parameters, one other", func() error { return work.parameters(ctx, "/work/one", "/other") }, "AccessDeniedException", 400, "ssm:GetParameters arn:aws:ssm:eu-south-1:000000000000:parameter/other"},
+		{"parameters", func() error { return work.parameters(ctx, "/desk/one") }, "", 0, ""},
+		{"parameters, one other", func() error { return work.parameters(ctx, "/desk/one", "/other") }, "AccessDeniedException", 400, "ssm:GetParameters arn:aws:ssm:eu-south-1:000000000000:parameter/other"},
 		{"another function", func() error { return w.as("Idle").get(ctx, "A#1") }, "AccessDeniedException", 400, "dynamodb:GetItem arn:aws:dynamodb:eu-south-1:000000000000:table/stack-Things"},
 		{"the administrator", func() error { return w.as(emulator.AccessKey).get(ctx, "C#1") }, "", 0, ""},
 		{"nobody's key, DynamoDB", func() error { return w.as("Nobody").get(ctx, "A#1") }, "UnrecognizedClientException", 400, ""},

@@ -14,7 +14,7 @@ func TestGuards(t *testing.T) {
 			seeds := 30
 			if testing.Short() {
 				if seeds = 1; !g.Quick {
-					t.Skip("takes some seeds")
+					t.Skip("breaks only after some seeds: run without -short, as make test does")
 				}
 			}
 			e := g.Run(1, seeds, 20)
