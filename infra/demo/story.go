@@ -64,7 +64,13 @@ func (d *demo) seal(ctx context.Context) error {
 		return err
 	}
 	day := now.In(road.Rome()).Format(time.DateOnly)
-	sealed := false
+	sealed, err := d.sealed(ctx, day)
+	if err != nil {
+		return err
+	}
+	if sealed {
+		return fmt.Errorf("the day %s is sealed before it has ended", day)
+	}
 	for range 7 { // until the next working day: a weekend and holidays lie between at most
 		if err := d.Advance(ctx, 24*time.Hour); err != nil {
 			return err
