@@ -18,6 +18,7 @@ type Seal struct {
 	Day      string    `json:"day"`
 	SealedAt string    `json:"sealedAt"`
 	Entries  []Sealed  `json:"entries"` // by seq
+	Earlier  []Earlier `json:"earlier,omitempty"`
 	Pending  []Pending `json:"pending"` // by presentation, then event
 	Head     Head      `json:"head"`    // of the book, when the day was closed
 	Previous string    `json:"previous"`
@@ -35,6 +36,13 @@ type Sealed struct {
 	Number string `json:"number"`
 	Annex  int    `json:"annex,omitempty"`
 	Hash   string `json:"hash"` // the chain's
+}
+
+// Earlier is what was appended on the day to the book of an earlier year: annulments of its numbers (DPR 445/2000 art. 54), which are of
+// the day they were made on.
+type Earlier struct {
+	Year    int      `json:"year"`
+	Entries []Sealed `json:"entries"` // by seq
 }
 
 // Pending was presented that day and has no number yet.
@@ -69,6 +77,12 @@ func (s Seal) Encode() ([]byte, error) {
 	s.Format = SealFormat
 	s.Entries = append([]Sealed{}, s.Entries...)
 	slices.SortFunc(s.Entries, func(a, b Sealed) int { return cmp.Compare(a.Seq, b.Seq) })
+	s.Earlier = slices.Clone(s.Earlier)
+	slices.SortFunc(s.Earlier, func(a, b Earlier) int { return cmp.Compare(a.Year, b.Year) })
+	for n, b := range s.Earlier {
+		s.Earlier[n].Entries = append([]Sealed{}, b.Entries...)
+		slices.SortFunc(s.Earlier[n].Entries, func(a, b Sealed) int { return cmp.Compare(a.Seq, b.Seq) })
+	}
 	s.Pending = append([]Pending{}, s.Pending...)
 	slices.SortFunc(s.Pending, func(a, b Pending) int {
 		return cmp.Or(cmp.Compare(a.PresentedAt, b.PresentedAt), cmp.Compare(a.Event, b.Event))
@@ -101,10 +115,12 @@ func (s Seal) check() error {
 	case !digestShape.MatchString(s.Previous), !digestShape.MatchString(s.Head.Hash):
 		return fmt.Errorf("%w: digests", ErrSeal)
 	}
-	if err := s.checkEntries(); err != nil {
-		return err
+	for _, check := range []func() error{s.checkEntries, s.checkEarlier, s.checkPending} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return s.checkPending()
+	return nil
 }
 
 func (s Seal) checkEntries() error {
@@ -121,6 +137,25 @@ func (s Seal) checkEntries() error {
 			return fmt.Errorf("%w: entry at seq %d against the head", ErrSeal, e.Seq)
 		}
 		numbers[place] = true
+	}
+	return nil
+}
+
+func (s Seal) checkEarlier() error {
+	for n, b := range s.Earlier {
+		switch {
+		case b.Year >= s.Book.Year, b.Year < 1900, n > 0 && s.Earlier[n-1].Year == b.Year, len(b.Entries) == 0:
+			return fmt.Errorf("%w: records of %d", ErrSeal, b.Year)
+		}
+		places := map[string]bool{}
+		for k, e := range b.Entries {
+			place := fmt.Sprintf("%s#%d", e.Number, e.Annex)
+			_, err := ParseNumber(e.Number)
+			if err != nil || e.Annex < 1 || !digestShape.MatchString(e.Hash) || e.Seq == 0 || k > 0 && b.Entries[k-1].Seq == e.Seq || places[place] {
+				return fmt.Errorf("%w: record of %d at seq %d", ErrSeal, b.Year, e.Seq)
+			}
+			places[place] = true
+		}
 	}
 	return nil
 }
