@@ -23,6 +23,7 @@ import (
 	"sportello/infra/local/outside/companies"
 	"sportello/infra/local/outside/identity"
 	"sportello/infra/local/outside/imapd"
+	"sportello/infra/local/outside/institute"
 	"sportello/infra/local/outside/mailbox"
 	"sportello/infra/local/outside/pdnd"
 	"sportello/infra/local/outside/pec"
@@ -53,6 +54,7 @@ type World struct {
 	mailboxes *mailbox.Store
 	provider  *pec.Provider
 	keeper    *preservation.Provider
+	institute *institute.Institute
 	desk      *casedesk.Desk
 	smtp      *smtpd.Server
 	imap      *imapd.Server
@@ -76,7 +78,7 @@ func Open(cfg Config) (*World, error) {
 	if w.calls, err = calls.Open(w.path("registers.json"), w.clock, cfg.SlowCall); err != nil {
 		return nil, err
 	}
-	for _, open := range []func() error{w.openPersonas, w.openIdentity, w.openRegisters, w.openMail, w.openPreservation, w.openDesk} {
+	for _, open := range []func() error{w.openPersonas, w.openIdentity, w.openRegisters, w.openMail, w.openPreservation, w.openInstitute, w.openDesk} {
 		if err := open(); err != nil {
 			return nil, err
 		}
@@ -195,7 +197,7 @@ func (w *World) openMail() error {
 	return err
 }
 
-// accounts are the mailboxes of the world: two for each chamber, one for each company and person
+// accounts are the mailboxes of the world: three for each chamber, one for each company and person
 // that has a certified address.
 func accounts() []mailbox.Account {
 	var list []mailbox.Account
@@ -203,7 +205,8 @@ func accounts() []mailbox.Account {
 		domain := chamber + "." + PECDomain
 		list = append(list,
 			mailbox.Account{Address: "protocollo@" + domain, Chamber: chamber},
-			mailbox.Account{Address: "ufficio.reclami@" + domain})
+			mailbox.Account{Address: "ufficio.reclami@" + domain},
+			mailbox.Account{Address: "ufficio.listini@" + domain})
 	}
 	for _, c := range people.Companies() {
 		if c.PEC != "" {
@@ -298,6 +301,16 @@ func (w *World) openPreservation() error {
 	return err
 }
 
+// openInstitute opens the payment institute; it calls back at the portal's public address.
+func (w *World) openInstitute() error {
+	var err error
+	w.institute, err = institute.Open(institute.Config{
+		Base: w.cfg.Base, Callback: w.cfg.Portal + "/api/v1/payments/callback/istituto", Dir: w.path("institute"),
+		KeyDir: w.keys(), KeyFile: w.path("institute.json"), Calls: w.calls, Clock: w.clock, Log: w.cfg.Log,
+	})
+	return err
+}
+
 func (w *World) openDesk() error {
 	var err error
 	w.desk, err = casedesk.New(casedesk.Config{Portal: w.cfg.Portal, KeysFile: w.path("keys.json"), Clock: w.clock, Log: w.cfg.Log})
@@ -316,6 +329,7 @@ func (w *World) Serve(ctx context.Context, l Listeners) error {
 	defer cancel()
 	running.Go(func() { w.provider.Run(ctx) })
 	running.Go(func() { w.keeper.Run(ctx) })
+	running.Go(func() { w.institute.Run(ctx) })
 	failed := make(chan error, 3)
 	go func() { failed <- wrap("HTTP", w.http.Serve(l.HTTP)) }()
 	go func() { failed <- wrap("SMTP", w.smtp.Serve(l.SMTP)) }()

@@ -32,6 +32,32 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// What the sheet of a service for companies promises before anything is asked: for whom, at what price, signed.
+func TestPriceList(t *testing.T) {
+	for _, c := range Chambers() {
+		s, err := Lookup(c.ID, "listino-prezzi")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Office.ID != "listini" || s.Cost.Kind != "act" || s.Cost.Cents != 300 || len(s.Profiles) != 1 || s.Profiles[0] != "company" {
+			t.Errorf("%s: office %s, cost %+v, for %v", c.ID, s.Office.ID, s.Cost, s.Profiles)
+		}
+		if n := len(s.Uploads); n != 1 || !s.Uploads[0].Signed || s.Uploads[0].Min != 1 || s.Uploads[0].MaxBytes != 30<<20 {
+			t.Errorf("%s: files %+v", c.ID, s.Uploads)
+		}
+	}
+	list := Upload{Field: "list", Name: "listino.pdf.p7m", MediaType: "application/pkcs7-mime", Size: 30 << 20}
+	if got := ValidateUpload("listino-prezzi", list); got != nil {
+		t.Errorf("the largest list: %v", got)
+	}
+	if list.Size++; !cmp.Equal(pointers(ValidateUpload("listino-prezzi", list)), []string{"#/size"}) {
+		t.Error("a list of more than 30 MB is taken")
+	}
+	if got := pointers(ValidateAttachments("listino-prezzi", nil)); !cmp.Equal(got, []string{"#/attachments/list"}) {
+		t.Errorf("no list: %v", got)
+	}
+}
+
 func TestChamberSettingsWin(t *testing.T) {
 	o := data().services["reclami"]
 	c, _ := ChamberByID("milano")

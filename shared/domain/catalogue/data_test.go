@@ -265,6 +265,14 @@ func TestSheets(t *testing.T) {
 		if !slices.Contains([]Effect{NoEffect, Assent, Refusal, Breach}, s.Silence.Effect) {
 			t.Errorf("%s: silence has effect %q", id, s.Silence.Effect)
 		}
+		// Only what buys the act holds it up, and what is free costs nothing.
+		if !slices.Contains([]string{"free", "fee", "act"}, s.Cost.Kind) || (s.Cost.Kind == "free") != (s.Cost.Cents == 0) || s.Cost.Cents < 0 {
+			t.Errorf("%s: cost %+v", id, s.Cost)
+		}
+		signed := slices.ContainsFunc(o.form.uploads, func(f UploadField) bool { return f.Signed })
+		if signed != s.Rules.SignatureRequired {
+			t.Errorf("%s: signatureRequired is %t, and of a file %t", id, s.Rules.SignatureRequired, signed)
+		}
 		// L. 241/1990 art. 2 c. 2-4 and 7.
 		if s.Term.Days < 1 || s.Term.Days > 180 || s.Term.SuspensionDays > 30 || s.Term.Suspendable != (s.Term.SuspensionDays > 0) {
 			t.Errorf("%s: term %+v", id, s.Term)
@@ -325,6 +333,9 @@ func TestForms(t *testing.T) {
 			checkProperty(t, id+"."+name, property)
 			if shown, ok := property["x-show-if"].(map[string]any); ok && f.Properties[fmt.Sprint(shown["field"])] == nil {
 				t.Errorf("%s.%s is shown by a field that is not there", id, name)
+			}
+			if other, ok := property["x-after"].(string); ok && (property["format"] != "date" || f.Properties[other]["format"] != "date") {
+				t.Errorf("%s.%s comes after %s, and one of them is no date", id, name, other)
 			}
 		}
 		checkSteps(t, id, f)

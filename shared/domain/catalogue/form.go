@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/schema"
@@ -26,6 +27,7 @@ type form struct {
 type field struct {
 	Title  string `json:"title"`
 	Latest string `json:"x-latest"`
+	After  string `json:"x-after"`
 }
 
 func loadForm(source fs.FS, name string) (*form, error) {
@@ -114,7 +116,8 @@ func ValidateAnswers(service string, answers []byte, today string) []problem.Fie
 	}
 	fields = append(schema.Unwritable(values, "#/answers"), f.full().CheckAt(values, "#/answers")...)
 	fields = append(fields, blank(values)...)
-	return f.told(append(fields, f.latest(values, today)...))
+	fields = append(fields, f.latest(values, today)...)
+	return f.told(append(fields, f.after(values)...))
 }
 
 // ValidateDraft holds the answers of a draft to what will never be right: unknown fields, wrong types, texts that are too long. What
@@ -172,6 +175,28 @@ func (f *form) latest(values map[string]any, today string) []problem.Field {
 		}
 	}
 	return fields
+}
+
+// after checks x-after: a date later than that of another field, where both are given and are dates. A schema cannot compare two values.
+func (f *form) after(values map[string]any) []problem.Field {
+	var fields []problem.Field
+	for name, own := range f.fields {
+		last, first := values[name], values[own.After]
+		if own.After != "" && isDate(first) && isDate(last) && last.(string) <= first.(string) {
+			detail := fmt.Sprintf("La data deve venire dopo quella di «%s».", f.fields[own.After].Title)
+			fields = append(fields, problem.Field{Pointer: "#/answers/" + name, Detail: detail})
+		}
+	}
+	return fields
+}
+
+func isDate(value any) bool {
+	text, ok := value.(string)
+	if !ok {
+		return false
+	}
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
 }
 
 // nameShape is what a field's name looks like. Other names come from outside and are not repeated: they could hold anything.

@@ -22,6 +22,7 @@ type UploadField struct {
 	MaxBytes    int64    `json:"maxBytes"` // of one file
 	MediaTypes  []string `json:"mediaTypes"`
 	Extensions  []string `json:"extensions"` // with the dot, lower case
+	Signed      bool     `json:"signed"`     // each file must bear a valid signature of the legal representative
 }
 
 // Upload is a file as its sender describes it, before a byte of it was seen.
@@ -70,6 +71,12 @@ func uploadField(service, name string) (UploadField, bool) {
 		return UploadField{}, false
 	}
 	return entry.form.uploads[n], true
+}
+
+// MustBeSigned tells whether the service's form takes only signed files in that place.
+func MustBeSigned(service, field string) bool {
+	f, ok := uploadField(service, field)
+	return ok && f.Signed
 }
 
 // Check says what is wrong with a file for this field.

@@ -24,6 +24,8 @@ export interface FieldDefinition {
   'x-autocomplete'?: string;
   'x-link'?: { href: string; title: string };
   'x-latest'?: 'today';
+  /** A date later than that of another field. */
+  'x-after'?: string;
 }
 
 export interface AttachmentDefinition {
@@ -34,6 +36,8 @@ export interface AttachmentDefinition {
   maxBytes: number;
   mediaTypes: string[];
   extensions: string[];
+  /** It must bear a valid signature of the legal representative: the server checks it, and says what it found. */
+  signed?: boolean;
 }
 
 export interface StepDefinition {
@@ -57,7 +61,7 @@ export type Kind = 'text' | 'email' | 'tel' | 'date' | 'multiline' | 'select' | 
 /** What is wrong with a field: the name of the rule, which the page turns into a sentence. */
 export interface FieldError {
   field: string;
-  rule: 'required' | 'choice' | 'consent' | 'tooShort' | 'tooLong' | 'date' | 'future' | 'email' | 'format' | 'unknown';
+  rule: 'required' | 'choice' | 'consent' | 'tooShort' | 'tooLong' | 'date' | 'future' | 'after' | 'email' | 'format' | 'unknown';
 }
 
 const RADIO_LIMIT = 4;
@@ -115,11 +119,19 @@ export function validate(form: FormDefinition, answers: Answers, today: string):
   for (const [name, definition] of Object.entries(form.properties)) {
     const value = answers[name];
     if (definition['x-latest'] === 'today' && typeof value === 'string' && value > today) note(name, 'future');
+    const first = answers[definition['x-after'] ?? ''];
+    if (isDate(value) && isDate(first) && value <= first) note(name, 'after');
   }
   const order = form['x-steps'].flatMap((step) => step.fields);
   const place = (field: string) => (order.includes(field) ? order.indexOf(field) : order.length);
   return [...found].map(([field, rule]) => ({ field, rule })).sort((a, b) => place(a.field) - place(b.field));
 }
+
+const isDate = (value: unknown): value is string => {
+  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
+  const parsed = new Date(`${value}T00:00:00Z`);
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(value);
+};
 
 interface SchemaError {
   instanceLocation: string;

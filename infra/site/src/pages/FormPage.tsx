@@ -324,7 +324,8 @@ function messages(form: FormDefinition, errors: FieldError[]): Record<string, st
   return Object.fromEntries(
     errors.map(({ field, rule }) => {
       const definition = form.properties[field];
-      const parameters = { title: definition?.title ?? field, min: definition?.minLength ?? 0, max: definition?.maxLength ?? 0 };
+      const first = form.properties[definition?.['x-after'] ?? '']?.title ?? '';
+      const parameters = { title: definition?.title ?? field, first, min: definition?.minLength ?? 0, max: definition?.maxLength ?? 0 };
       if (rule === 'format' && definition && kindOf(definition) === 'tel') return [field, t('rule.phone', parameters)];
       return [field, t(`rule.${rule}` as Key, parameters)];
     }),

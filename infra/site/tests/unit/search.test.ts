@@ -38,6 +38,7 @@ describe('need search', () => {
   it('speaks English on the English pages', () => {
     const inEnglish = makeSearch(serviceIds().map((id) => entry(id, 'en')), english, 'en');
     for (const query of ['complaint', 'the staff were rude', 'nobody answers']) expect(inEnglish(query)[0]?.id, query).toBe('reclami');
+    for (const query of ['price list', 'prove my prices', 'tender prices']) expect(inEnglish(query)[0]?.id, query).toBe('listino-prezzi');
   });
 
   it('folds accents and case', () => {
