@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/signature"
 )
 
 // Schema is the format number of all rows of this package.
@@ -36,6 +37,8 @@ type Application struct {
 
 	Submission *Submission `json:"submission,omitempty"`
 	Protocol   *Protocol   `json:"protocol,omitempty"`
+	// Fee is what buys the act, where a fee does; nil where registration waits for no payment.
+	Fee *Fee `json:"fee,omitempty"`
 	// Term is the legal clock; nil before presentation.
 	Term *deadline.Clock `json:"term,omitempty"`
 	// TermExpired is when the term ran out unanswered; the event is told once.
@@ -84,6 +87,13 @@ type Submission struct {
 	Digest      string    `json:"digest"` // SHA-256 of the snapshot, hex: the impronta (DPR 445/2000 art. 53 c.1 f)
 }
 
+// Fee is the price of the act as it was when the application was presented. What came of it is in the payment's own row, by IUV.
+type Fee struct {
+	IUV   string `json:"iuv"`
+	Cents int    `json:"cents"`
+	Due   string `json:"due"` // YYYY-MM-DD, the last day, Europe/Rome
+}
+
 // Protocol is a place in the register. Number has at least seven digits (DPR 445/2000 art. 57).
 type Protocol struct {
 	Number string `json:"number"`
@@ -127,6 +137,8 @@ type Attachment struct {
 	CreatedAt time.Time `json:"createdAt"`
 	// Used is the event that filed it (submission, reply, decision); a file in use is never deleted.
 	Used string `json:"used,omitempty"`
+	// Signature is what was found of its signatures, where the form asks for a signed file: the last look counts.
+	Signature *signature.Report `json:"signature,omitempty"`
 }
 
 // Fields of attachments that no form declares.
@@ -159,6 +171,7 @@ const (
 	WithdrawalDocument  = "withdrawal"
 	MessageDocument     = "message"
 	MailDocument        = "mail"
+	PaymentDocument     = "payment" // the notice that says it was paid, as it came
 )
 
 // Request is an integration request and, once there, its answer.
@@ -220,6 +233,11 @@ func (a Application) Move(on Event, at time.Time, by Actor) (Application, Line, 
 	a.State = next
 	a.UpdatedAt = at
 	return a, line, nil
+}
+
+// Unbought tells whether the case ended, or is, without the act having been paid for: it has no number, will get none, and nothing of it is preserved.
+func (a Application) Unbought() bool {
+	return a.State == AwaitingPayment || a.State == Expired || a.State == Withdrawn && a.Fee != nil && a.CloseAt == nil && a.Protocol == nil
 }
 
 // PresentedAt is the instant of presentation, or the zero time before it.

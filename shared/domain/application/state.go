@@ -8,6 +8,7 @@ type State string
 // The states. The outcome is a field of its own, and silence an event of the clock: neither is a state.
 const (
 	Draft               State = "draft"
+	AwaitingPayment     State = "awaiting_payment" // presented, and the act is not paid for yet
 	Presented           State = "presented"
 	Registered          State = "registered"
 	InProgress          State = "in_progress"
@@ -16,6 +17,7 @@ const (
 	Closed              State = "closed"
 	Preserved           State = "preserved"
 	Withdrawn           State = "withdrawn"
+	Expired             State = "expired" // the act was never paid for: it never entered the register
 )
 
 // Event is what moves an application; each is a line of its timeline.
@@ -24,6 +26,9 @@ type Event string
 // The events that move, and those that only tell.
 const (
 	Submitted            Event = "submitted"
+	SubmittedUnpaid      Event = "submitted_unpaid" // the same act, where the fee buys it: the story tells it as Submitted
+	WasPaid              Event = "paid"
+	PaymentExpired       Event = "payment_expired"
 	WasRegistered        Event = "registered"
 	TakenInCharge        Event = "taken_in_charge"
 	IntegrationRequested Event = "integration_requested"
@@ -34,15 +39,19 @@ const (
 	WasClosed            Event = "closed"
 	WasPreserved         Event = "preserved"
 
-	ReceiptIssued    Event = "receipt_issued"
-	MessageSent      Event = "message"
-	MailReceived     Event = "mail_received"
-	MailDelivered    Event = "mail_delivered"
-	MailFailed       Event = "mail_failed"
-	OutcomeDelivered Event = "outcome_delivered"
-	WasRated         Event = "rated"
-	TermExpired      Event = "term_expired"
-	Numbered         Event = "numbered" // a later document of the case got its own number
+	ReceiptIssued Event = "receipt_issued"
+	// SignatureVerified: a verdict that was owed at presentation, for a service did not answer.
+	SignatureVerified Event = "signature_verified"
+	MessageSent       Event = "message"
+	MailReceived      Event = "mail_received"
+	MailDelivered     Event = "mail_delivered"
+	MailFailed        Event = "mail_failed"
+	OutcomeDelivered  Event = "outcome_delivered"
+	WasRated          Event = "rated"
+	TermExpired       Event = "term_expired"
+	Numbered          Event = "numbered" // a later document of the case got its own number
+	PaymentRefunding  Event = "payment_refunding"
+	PaymentRefunded   Event = "payment_refunded"
 )
 
 // edge is one allowed move.
@@ -55,6 +64,11 @@ type edge struct {
 // edges are all the moves there are. Anything else is refused.
 var edges = []edge{
 	{Draft, Submitted, Presented},
+	// A fee that buys the act itself holds registration up, and nothing else does: the instant of presentation is the submission's all the same.
+	{Draft, SubmittedUnpaid, AwaitingPayment},
+	{AwaitingPayment, WasPaid, Presented},
+	{AwaitingPayment, PaymentExpired, Expired},
+	{AwaitingPayment, WasWithdrawn, Withdrawn},
 	{Presented, WasRegistered, Registered},
 	// A withdrawn application is numbered all the same and keeps its state (DATA, crash table).
 	{Withdrawn, WasRegistered, Withdrawn},
@@ -100,14 +114,16 @@ func (s State) Open() bool {
 	return false
 }
 
-// Final tells whether nothing more will happen by itself.
-func (s State) Final() bool { return s == Preserved }
+// Final tells whether nothing more will happen by itself. What was never paid for has no number and nothing to preserve: it ends where it is.
+func (s State) Final() bool { return s == Preserved || s == Expired }
 
 // Italian is the state's name for people.
 func (s State) Italian() string {
 	switch s {
 	case Draft:
 		return "bozza"
+	case AwaitingPayment:
+		return "in attesa di pagamento"
 	case Presented:
 		return "presentata"
 	case Registered:
@@ -124,6 +140,8 @@ func (s State) Italian() string {
 		return "conservata"
 	case Withdrawn:
 		return "ritirata"
+	case Expired:
+		return "scaduta"
 	}
 	return string(s)
 }

@@ -38,6 +38,7 @@ type Chamber struct {
 	AOO       string   `json:"aooCode"`
 	Register  Register `json:"register"`
 	PEC       string   `json:"pec"`
+	Payments  Payments `json:"payments"`
 	// PatronDay is MM-DD, a holiday when terms are counted.
 	PatronDay     string            `json:"patronDay"`
 	PatronDayNote string            `json:"patronDayNote"`
@@ -57,6 +58,13 @@ type Colours struct {
 type Register struct {
 	Mode string `json:"mode"` // InternalRegister
 	Code string `json:"code"` // goes into the segnatura
+}
+
+// Payments tells how the chamber is paid.
+type Payments struct {
+	Segregation string `json:"segregationCode"` // two digits that PagoPA gives the creditor for a station: they begin every number of payment
+	IBAN        string `json:"iban"`            // where the money goes
+	Category    string `json:"category"`        // of the fee, in PagoPA's taxonomy of receipts
 }
 
 // InternalRegister is the mode of a register that is the AOO's. It is the only one that is built: a chamber that keeps a protocol of its own is
@@ -132,6 +140,9 @@ type Cost struct {
 	Cents int    `json:"cents"`
 	Text  string `json:"text"`
 }
+
+// BuysAct tells whether the fee buys the act itself: then, and only then, registration waits for the payment.
+func (c Cost) BuysAct() bool { return c.Kind == "act" && c.Cents > 0 }
 
 // Term is the sheet's default term.
 type Term struct {

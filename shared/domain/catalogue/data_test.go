@@ -90,19 +90,22 @@ func TestChambersDoNotOverlap(t *testing.T) {
 
 func TestChambers(t *testing.T) {
 	shapes := map[string]*regexp.Regexp{
-		"id":         regexp.MustCompile(`^[a-z][a-z-]{2,40}$`),
-		"taxCode":    regexp.MustCompile(`^[0-9]{11}$`),
-		"code":       regexp.MustCompile(`^[A-Za-z0-9_.-]{1,16}$`),
-		"patronDay":  regexp.MustCompile(`^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`),
-		"pec":        regexp.MustCompile(`^[a-z0-9.]+@[a-z0-9.-]+$`),
-		"ipaAndAOO":  regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$`),
-		"mode":       regexp.MustCompile(`^internal$`),
+		"id":          regexp.MustCompile(`^[a-z][a-z-]{2,40}$`),
+		"taxCode":     regexp.MustCompile(`^[0-9]{11}$`),
+		"code":        regexp.MustCompile(`^[A-Za-z0-9_.-]{1,16}$`),
+		"patronDay":   regexp.MustCompile(`^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`),
+		"pec":         regexp.MustCompile(`^[a-z0-9.]+@[a-z0-9.-]+$`),
+		"ipaAndAOO":   regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$`),
+		"mode":        regexp.MustCompile(`^internal$`),
+		"segregation": regexp.MustCompile(`^([0-3][0-9]|4[0-5])$`), "iban": regexp.MustCompile(`^IT[0-9]{2}[A-Z][0-9]{10}[0-9A-Z]{12}$`),
+		"category":   regexp.MustCompile(`^[0-9]/[0-9A-Z]{9}/$`),
 		"fileOfLogo": regexp.MustCompile(`^[a-z-]+\.svg$`),
 	}
 	for _, c := range Chambers() {
 		for what, value := range map[string]string{
 			"id": c.ID, "taxCode": c.TaxCode, "code": c.Register.Code, "patronDay": c.PatronDay, "pec": c.PEC,
 			"ipaAndAOO": c.IPA + "/" + c.AOO, "mode": c.Register.Mode, "fileOfLogo": c.Logo,
+			"segregation": c.Payments.Segregation, "iban": c.Payments.IBAN, "category": c.Payments.Category,
 		} {
 			if !shapes[what].MatchString(value) {
 				t.Errorf("%s: %s is %q", c.ID, what, value)

@@ -131,6 +131,17 @@ func shard(id string) int {
 	return int(h.Sum32() % Shards)
 }
 
+// ---- payments ----
+
+// PaymentPrefix begins the partition of every payment.
+const PaymentPrefix = "PAY#"
+
+// Payment is what is owed under a number of payment (IUV); Notice a fact that a provider told about it, once for each of its receipts.
+func Payment(iuv string) Key { return Key{PaymentPrefix + iuv, "META"} }
+func Notice(iuv, provider, receipt string) Key {
+	return Key{PaymentPrefix + iuv, "N#" + provider + "#" + receipt}
+}
+
 // ---- chamber ----
 
 // Pending is what was presented on a day and is not yet registered.
@@ -149,6 +160,9 @@ func Problem(chamber, problem string) Key    { return Key{Chamber(chamber), Prob
 func Mailbox(chamber, address string) Key    { return Key{Chamber(chamber), "MBX#" + address} }
 func Incoming(chamber, event string) Key     { return Key{Chamber(chamber), IncomingPrefix + event} }
 func Statistics(chamber, service string) Key { return Key{"STAT#" + chamber, service} }
+
+// Declared is a day of the register as it is published: anybody may read it.
+func Declared(chamber, day string) Key { return Key{"SEAL#" + chamber, day} }
 
 // Audit is one line of who was let in or shut out, and by whom, in the chamber's own partition.
 func Audit(chamber string, at time.Time, event string) Key {
@@ -194,6 +208,13 @@ func SnapshotKey(application, sha256 string) string {
 	return "snapshots/" + application + "/" + sha256 + ".json"
 }
 
+// TrustList leads to the edition of a territory's trust list that is in use; TrustListObject is an edition, by the digest of its compact form:
+// as published (xml) and as verifiers read it (json.gz).
+func TrustList(territory string) Key { return Key{"TRUST#" + territory, "LIST"} }
+func TrustListObject(territory, sha256, extension string) string {
+	return "trust/" + territory + "/" + sha256 + "." + extension
+}
+
 // ---- objects: archive bucket (write-once) ----
 
 // BlockPrefix holds a register's archived blocks; Block names one by its first sequence number, so that two different
@@ -208,11 +229,38 @@ func Block(book string, first uint64) string {
 // Seal is a sealed day of a register.
 func Seal(chamber, day string) string { return SealPrefix(chamber) + day + ".json" }
 
+// Leaves are a sealed day's records with their secret salts; Statement is what is declared of the day, StatementSignature the seal on it
+// (CMS) and StatementTimestamp the token over that seal.
+func Leaves(chamber, day string) string { return "register/" + chamber + "/leaves/" + day + ".json" }
+func Statement(chamber, day string) string {
+	return "register/" + chamber + "/statements/" + day + ".json"
+}
+func StatementSignature(chamber, day string) string {
+	return "register/" + chamber + "/statements/" + day + ".p7s"
+}
+func StatementTimestamp(chamber, day string) string {
+	return "register/" + chamber + "/statements/" + day + ".tst"
+}
+
+// DayPackage is a day of the register as handed to preservation; DayPackageReceipt the provider's signed receipt; DayPackageID its name there.
+func DayPackage(chamber, day string) string {
+	return "register/" + chamber + "/packages/" + day + ".zip"
+}
+func DayPackageReceipt(chamber, day string) string {
+	return "register/" + chamber + "/packages/" + day + ".p7m"
+}
+func DayPackageID(chamber, day string) string { return "registro-" + chamber + "-" + day }
+
 // MailObject is a certified message as sent; ReceivedMail one as received, by the mailbox and the digest of its bytes.
 func MailObject(application, mail string) string {
 	return "mail/out/" + application + "/" + mail + ".eml"
 }
 func ReceivedMail(address, sha256 string) string { return "mail/in/" + address + "/" + sha256 + ".eml" }
+
+// PaymentNotice is a provider's notice as it came, by the digest of its bytes; kind is how it is written, "jws" or "json".
+func PaymentNotice(iuv, sha256, kind string) string {
+	return "payments/" + iuv + "/" + sha256 + "." + kind
+}
 
 // Package is a case as handed to preservation; PackageReceipt the provider's signed receipt.
 func Package(application string) string        { return "packages/" + application + "/package.zip" }
