@@ -86,6 +86,8 @@ func TestPages(t *testing.T) {
 		"/scrivi":                   "giulia.rinaldi@pec.example.it",
 		"/registri":                 "registro-imprese",
 		"/pacchetti":                "RdV-",
+		"/istituto":                 "callback-twice",
+		"/istituto/avviso":          "Numero di avviso",
 		"/persone":                  "RNLGLI79D52F205F",
 		"/guasti":                   "mancata.consegna",
 		"/gestionale":               "senza chiave",

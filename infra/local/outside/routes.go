@@ -7,6 +7,7 @@ func (w *World) routes() {
 	w.controlRoutes()
 	w.pageRoutes()
 	w.keeper.Routes(w.mux)
+	w.institute.Routes(w.mux)
 	w.desk.Routes(w.mux)
 }
 

@@ -134,7 +134,7 @@ type mailbox struct {
 }
 
 // takeAccounts puts into SSM what the outside world made: the mailboxes'
-// passwords, the preservation account, and the authorities to be trusted.
+// passwords, the preservation account, the payment institute's key, and the authorities to be trusted.
 func (s *Supervisor) takeAccounts(folder string) error {
 	var mailboxes map[string]mailbox
 	if err := readJSON(filepath.Join(folder, "mailboxes.json"), &mailboxes); err != nil {
@@ -165,6 +165,13 @@ func (s *Supervisor) takeAccounts(folder string) error {
 	}
 	text, err := json.Marshal(provider)
 	problems = append(problems, err, parameters.Put(prefix+"/preservation", "SecureString", string(text)))
+	var institute struct {
+		Key string `json:"key"`
+	}
+	if err := readJSON(filepath.Join(folder, "institute.json"), &institute); err != nil {
+		return err
+	}
+	problems = append(problems, parameters.Put(prefix+"/institute-key", "SecureString", institute.Key))
 	return errors.Join(problems...)
 }
 

@@ -32,7 +32,9 @@ const (
 )
 
 // Services that have a switch.
-func Services() []string { return []string{"registro-imprese", "inipec", "inad", "pdnd"} }
+func Services() []string {
+	return []string{"registro-imprese", "inipec", "inad", "pdnd", "istituto", "checkout"}
+}
 
 const kept = 500
 

@@ -70,6 +70,14 @@ func size(n any) string {
 
 // Write renders the page; one that fails half way is not sent.
 func (t *Template) Write(w http.ResponseWriter, status int, v View) {
+	t.write(w, status, v, "form-action 'self'; ")
+}
+
+// WriteLeaving renders a page whose form answers with a redirect to another host: browsers apply
+// form-action to that redirect too.
+func (t *Template) WriteLeaving(w http.ResponseWriter, status int, v View) { t.write(w, status, v, "") }
+
+func (t *Template) write(w http.ResponseWriter, status int, v View, formAction string) {
 	var buf bytes.Buffer
 	if err := t.t.Execute(&buf, v); err != nil {
 		http.Error(w, "pagina non disponibile: "+err.Error(), http.StatusInternalServerError)
@@ -77,7 +85,7 @@ func (t *Template) Write(w http.ResponseWriter, status int, v View) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "+formAction+"base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
