@@ -159,14 +159,14 @@ type xmlAggregationID struct {
 type xmlCase struct {
 	XMLName        xml.Name          `xml:"AggregazioneDocumentaliInformatiche"`
 	ID             xmlAggregationID  `xml:"IdAgg"`
-	Type           string            `xml:"TipologiaFascicolo"`
+	Type           string            `xml:"TipologiaFascicolo,omitempty"`
 	Roles          []xmlRole         `xml:"Soggetti>Ruolo"`
 	Assignment     xmlOffice         `xml:"Assegnazione"`
 	Opened         string            `xml:"DataApertura"`
 	Classification xmlClassification `xml:"Classificazione"`
 	Key            xmlKey            `xml:"ChiaveDescrittiva"`
 	Closed         string            `xml:"DataChiusura"`
-	Procedure      string            `xml:"ProcedimentoAmministrativo>Procedimento"`
+	Procedure      *string           `xml:"ProcedimentoAmministrativo>Procedimento"`
 	Documents      []xmlDocumentID   `xml:"IndiceDocumenti>IdDoc"`
 	Retention      int               `xml:"TempoDiConservazione"`
 }
@@ -206,7 +206,7 @@ func (c Case) documentMetadata(n int) ([]byte, error) {
 // caseMetadata writes what the case is.
 func (c Case) caseMetadata() ([]byte, error) {
 	x := xmlCase{
-		ID: c.aggregation(), Type: "Procedimento Amministrativo",
+		ID:    c.aggregation(),
 		Roles: []xmlRole{{Owner: &xmlActor{Role: "Amministrazione Titolare", Public: c.Producer.public()}}},
 		Assignment: xmlOffice{
 			Type:  "Per competenza",
@@ -214,7 +214,10 @@ func (c Case) caseMetadata() ([]byte, error) {
 			From:  register.Date(c.OpenedAt),
 		},
 		Opened: register.Date(c.OpenedAt), Classification: xmlClassification(c.Classification), Key: xmlKey{c.Subject},
-		Closed: register.Date(c.ClosedAt), Procedure: c.Service, Retention: c.RetentionYears,
+		Closed: register.Date(c.ClosedAt), Retention: c.RetentionYears,
+	}
+	if !c.Series {
+		x.Type, x.Procedure = "Procedimento Amministrativo", &c.Service
 	}
 	if c.Applicant.Company {
 		x.Roles = append(x.Roles, xmlRole{HolderPG: c.Applicant.actor("Soggetto Intestatario Persona Giuridica")})
@@ -253,7 +256,12 @@ func (c Case) roles(d Document) []xmlRole {
 	return roles
 }
 
-func (c Case) aggregation() xmlAggregationID { return xmlAggregationID{"Fascicolo", c.Application} }
+func (c Case) aggregation() xmlAggregationID {
+	if c.Series {
+		return xmlAggregationID{"Serie Documentale", c.Application}
+	}
+	return xmlAggregationID{"Fascicolo", c.Application}
+}
 
 func (a Administration) public() *xmlPublic {
 	return &xmlPublic{IPA: xmlIPA{a.Name, a.IPA}, AOO: xmlIPA{a.Name, a.AOO}, Address: a.PEC}

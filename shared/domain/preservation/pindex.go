@@ -125,10 +125,10 @@ func (c Case) index(caseFile []byte, metadata [][]byte) ([]byte, error) {
 		Namespace: sincroNamespace, Language: "it", URI: sincroSchema, Version: "2.0",
 		Self: sincroSelf{ID: local("pindex-" + c.ID), Name: systemName, Version: packageFormat, Producer: systemName},
 		Volume: sincroVol{
-			ID: local(c.ID), Label: c.Subject, Description: c.Service + " - pratica " + c.Application,
+			ID: local(c.ID), Label: c.Subject, Description: c.description(),
 			More: external("fascicolo", caseName, caseFile),
 		},
-		Group: sincroGroup{ID: local("documenti"), Label: "Documenti della pratica"},
+		Group: sincroGroup{ID: local("documenti"), Label: c.group()},
 		Process: sincroProc{
 			Submitter: c.Producer.agent("Manuale di conservazione"),
 			Holder:    c.Producer.agent("Manuale di gestione documentale"),
@@ -150,6 +150,20 @@ func (c Case) index(caseFile []byte, metadata [][]byte) ([]byte, error) {
 		return nil, fmt.Errorf("writing %s: %w", indexName, err)
 	}
 	return body, nil
+}
+
+func (c Case) description() string {
+	if c.Series {
+		return c.Service + " - " + c.Application
+	}
+	return c.Service + " - pratica " + c.Application
+}
+
+func (c Case) group() string {
+	if c.Series {
+		return "Documenti del registro giornaliero"
+	}
+	return "Documenti della pratica"
 }
 
 func local(id string) sincroID { return sincroID{"local", id} }

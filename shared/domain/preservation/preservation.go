@@ -1,5 +1,5 @@
-// Package preservation makes the package in which a closed case is handed to long-term preservation (pacchetto di versamento), and
-// which stays in the write-once archive: the documents, their metadata, and an index that holds every digest.
+// Package preservation makes the package in which a closed case, or a day of the register, is handed to long-term preservation (pacchetto di
+// versamento), and which stays in the write-once archive: the documents, their metadata, and an index that holds every digest.
 //
 //	PIndex.xml             the index, UNI 11386:2020 (SInCRO)
 //	documenti/0001-….pdf   the documents, in the order of time
@@ -40,6 +40,8 @@ type Case struct {
 	Applicant      Subject
 	// Responsible is the officer in charge (responsabile del procedimento), if one was named.
 	Responsible *Subject
+	// Series tells that this is no case but a day of a register: a series of documents, of no procedure.
+	Series bool
 	// Signer is who seals what is preserved; nil: the administration itself, as a legal person.
 	Signer *Subject
 	// RetentionYears is how long the case is kept by the filing plan; Forever for good.
@@ -84,7 +86,17 @@ const (
 	Outcome            Kind = "outcome"
 	Mail               Kind = "mail"         // a certified message, sent or received
 	MailReceipt        Kind = "mail-receipt" // accettazione, consegna…
+	PaymentReceipt     Kind = "payment"      // the notice that the act was paid for
 	Story              Kind = "story"        // the case's timeline
+)
+
+// The kinds of documents of a day of the register.
+const (
+	Records   Kind = "records"   // what was entered on the day, in full
+	DayList   Kind = "day-list"  // the list that closed the day
+	Statement Kind = "statement" // what was declared of it
+	Seal      Kind = "seal"      // on the statement
+	Timestamp Kind = "timestamp" // over the seal
 )
 
 // kinds tells type and way of formation (modalità di formazione, Allegato 5) of each kind.
@@ -99,7 +111,14 @@ var kinds = map[Kind]struct{ label, formation string }{
 	Outcome:            {"Provvedimento o comunicazione di esito", acquired},
 	Mail:               {"Messaggio di posta elettronica certificata", acquired},
 	MailReceipt:        {"Ricevuta di posta elettronica certificata", acquired},
+	PaymentReceipt:     {"Ricevuta di pagamento", acquired},
 	Story:              {"Cronologia della pratica", grouped},
+
+	Records:   {"Registro giornaliero di protocollo", grouped},
+	DayList:   {"Elenco di chiusura del registro giornaliero", grouped},
+	Statement: {"Dichiarazione di chiusura del registro giornaliero", grouped},
+	Seal:      {"Sigillo elettronico", created},
+	Timestamp: {"Marca temporale", acquired},
 }
 
 // The four ways of formation, in the fixed phrases of Allegato 5.

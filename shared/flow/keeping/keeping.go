@@ -1,5 +1,5 @@
-// Package keeping hands closed cases to long-term preservation (conservazione) and keeps the provider's signed receipt. Nothing of a case is
-// deleted before that receipt.
+// Package keeping hands closed cases and declared days of the register to long-term preservation (conservazione), and keeps the provider's
+// signed receipts. Nothing of a case is deleted before its receipt.
 package keeping
 
 import (
@@ -83,6 +83,9 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	if err != nil || !there || owed.Parked {
 		return err
 	}
+	if owed.Application == "" {
+		return d.keepDay(ctx, owed, item)
+	}
 	c, err := casefile.Load(ctx, d.Table, owed.Application)
 	if err != nil {
 		return err
@@ -98,7 +101,21 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := d.entrusted(ctx, c.ID, zip, owed.Retried)
+	return d.hand(ctx, parcel{id: c.ID, zip: zip, receipt: layout.PackageReceipt(c.ID)}, owed, item, func(at time.Time, digest [32]byte) error {
+		return d.preserved(ctx, c, owed, at, digest)
+	})
+}
+
+// parcel is what is handed over.
+type parcel struct {
+	id      string // at the provider
+	zip     []byte
+	receipt string // where its receipt is archived
+}
+
+// hand brings a parcel as far as it comes; recorded writes down that it is preserved.
+func (d *Desk) hand(ctx context.Context, p parcel, owed step.Owed, item table.Item, recorded func(at time.Time, digest [32]byte) error) error {
+	receipt, err := d.entrusted(ctx, p.id, p.zip, owed.Retried)
 	if errors.Is(err, ErrRefused) {
 		return d.refused(ctx, owed, item, "la richiesta di versamento non è stata accettata")
 	}
@@ -107,11 +124,24 @@ func (d *Desk) Keep(ctx context.Context, e queue.Envelope) error {
 	}
 	switch receipt.State {
 	case Preserved:
-		return d.preserved(ctx, c, owed, zip, receipt.Signed)
+		return d.received(ctx, p, receipt.Signed, recorded)
 	case Refused:
 		return d.refused(ctx, owed, item, receipt.Reason)
 	}
 	return d.later(ctx, owed, item)
+}
+
+// received verifies and archives the receipt, before anything is said of it.
+func (d *Desk) received(ctx context.Context, p parcel, receipt []byte, recorded func(at time.Time, digest [32]byte) error) error {
+	digest := sha256.Sum256(p.zip)
+	if err := d.Provider.Verify(receipt, p.id, digest, d.Now()); err != nil {
+		return fmt.Errorf("verifying preservation receipt: %w", err)
+	}
+	err := d.Archive.Put(ctx, p.receipt, receipt, "application/pkcs7-mime")
+	if err != nil && !errors.Is(err, archive.ErrDifferent) {
+		return err // a provider that signs anew at every question gives a second, equally good receipt: the first stays
+	}
+	return recorded(d.Now(), digest)
 }
 
 // entrusted asks the provider about the package, and hands it over if it does not have it, or, again, if it refused it: then somebody has
@@ -141,13 +171,18 @@ func lost(err error) error {
 	return err
 }
 
-// packed returns the package: the archived one if an earlier attempt made it, for late receipts must not change what was handed over.
+// packed returns the case's package.
 func (d *Desk) packed(ctx context.Context, c casefile.Case) ([]byte, error) {
-	zip, err := d.Archive.Get(ctx, layout.Package(c.ID))
+	return d.pack(ctx, layout.Package(c.ID), func() (preservation.Case, error) { return d.collect(ctx, c) })
+}
+
+// pack returns a package: the archived one if an earlier attempt made it, for late receipts must not change what was handed over.
+func (d *Desk) pack(ctx context.Context, key string, collect func() (preservation.Case, error)) ([]byte, error) {
+	zip, err := d.Archive.Get(ctx, key)
 	if !errors.Is(err, archive.ErrNotFound) {
 		return zip, err
 	}
-	contents, err := d.collect(ctx, c)
+	contents, err := collect()
 	if err != nil {
 		return nil, err
 	}
@@ -155,24 +190,15 @@ func (d *Desk) packed(ctx context.Context, c casefile.Case) ([]byte, error) {
 	if _, err := preservation.Write(&out, contents); err != nil {
 		return nil, fmt.Errorf("writing package: %w", err)
 	}
-	err = d.Archive.Put(ctx, layout.Package(c.ID), out.Bytes(), "application/zip")
+	err = d.Archive.Put(ctx, key, out.Bytes(), "application/zip")
 	if errors.Is(err, archive.ErrDifferent) {
-		return d.Archive.Get(ctx, layout.Package(c.ID)) // another delivery was quicker; its package is as good
+		return d.Archive.Get(ctx, key) // another delivery was quicker; its package is as good
 	}
 	return out.Bytes(), err
 }
 
-// preserved verifies and archives the receipt, then tells the case.
-func (d *Desk) preserved(ctx context.Context, c casefile.Case, owed step.Owed, zip, receipt []byte) error {
-	digest := sha256.Sum256(zip)
-	if err := d.Provider.Verify(receipt, c.ID, digest, d.Now()); err != nil {
-		return fmt.Errorf("verifying preservation receipt: %w", err)
-	}
-	err := d.Archive.Put(ctx, layout.PackageReceipt(c.ID), receipt, "application/pkcs7-mime")
-	if err != nil && !errors.Is(err, archive.ErrDifferent) {
-		return err // a provider that signs anew at every question gives a second, equally good receipt: the first stays
-	}
-	at := d.Now()
+// preserved tells the case.
+func (d *Desk) preserved(ctx context.Context, c casefile.Case, owed step.Owed, at time.Time, digest [32]byte) error {
 	return step.Retry(ctx, func() error {
 		c, err := casefile.Load(ctx, d.Table, c.ID)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Package receipt makes the document of the receipt that the applicant was given at once as data (L. 241/1990 art. 18-bis).
+// Package receipt makes and seals the document of the receipt that the applicant was given at once as data (L. 241/1990 art. 18-bis).
 package receipt
 
 import (
@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
@@ -23,11 +24,15 @@ import (
 // Printer prints the receipt: the same data always as the same bytes, so that a redelivery repeats the same document.
 type Printer func(w io.Writer, a application.Application, r casefile.Receipt) error
 
+// Sealer puts the sportello's seal on a printed receipt. at is the signing time: with the same one, the same document is sealed as the same bytes.
+type Sealer func(ctx context.Context, printed []byte, a application.Application, at time.Time) ([]byte, error)
+
 // Config is what the step needs; every field is required.
 type Config struct {
 	Table     table.Table // applications
 	Documents archive.Documents
 	Print     Printer
+	Seal      Sealer
 	Now       step.Clock
 }
 
@@ -36,14 +41,14 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Print == nil || c.Now == nil {
+	if c.Table == nil || c.Documents == nil || c.Print == nil || c.Seal == nil || c.Now == nil {
 		return nil, errors.New("receipt: incomplete configuration")
 	}
 	return &Desk{c}, nil
 }
 
-// Make prints and keeps the receipt that the envelope points at. Crash after the object is kept: the next delivery prints the same
-// bytes under the same key, and commits.
+// Make prints, seals and keeps the receipt that the envelope points at. Its signing time is the row's instant. Crash after the object is kept:
+// the next delivery makes the same bytes under the same key, and commits.
 func (d *Desk) Make(ctx context.Context, e queue.Envelope) error {
 	return step.Retry(ctx, func() error {
 		owed, item, there, err := step.Read(ctx, d.Table, table.Key{PK: e.PK, SK: e.SK})
@@ -54,7 +59,7 @@ func (d *Desk) Make(ctx context.Context, e queue.Envelope) error {
 		if err != nil {
 			return err
 		}
-		document, err := d.print(ctx, c.Application)
+		document, err := d.print(ctx, c.Application, owed.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -72,7 +77,7 @@ func (d *Desk) Make(ctx context.Context, e queue.Envelope) error {
 	})
 }
 
-func (d *Desk) print(ctx context.Context, a application.Application) (application.Document, error) {
+func (d *Desk) print(ctx context.Context, a application.Application, at time.Time) (application.Document, error) {
 	attachments, err := casefile.Rows[application.Attachment](ctx, d.Table, a.ID, layout.AttachmentPrefix)
 	if err != nil {
 		return application.Document{}, err
@@ -81,11 +86,15 @@ func (d *Desk) print(ctx context.Context, a application.Application) (applicatio
 	if err := d.Print(&out, a, casefile.ReceiptOf(a, casefile.Form(attachments))); err != nil {
 		return application.Document{}, fmt.Errorf("printing receipt: %w", err)
 	}
-	sum := sha256.Sum256(out.Bytes())
+	sealed, err := d.Seal(ctx, out.Bytes(), a, at)
+	if err != nil {
+		return application.Document{}, fmt.Errorf("sealing receipt: %w", err)
+	}
+	sum := sha256.Sum256(sealed)
 	document := application.Document{
 		ID: a.Submission.Event + "-r", Kind: application.ReceiptDocument, Name: "ricevuta.pdf", MediaType: "application/pdf",
-		Size: int64(out.Len()), SHA256: hex.EncodeToString(sum[:]), At: d.Now(),
+		Size: int64(len(sealed)), SHA256: hex.EncodeToString(sum[:]), At: d.Now(),
 	}
 	document.Key = layout.DocumentKey(a.ID, document.SHA256)
-	return document, d.Documents.Put(ctx, document.Key, out.Bytes(), document.MediaType)
+	return document, d.Documents.Put(ctx, document.Key, sealed, document.MediaType)
 }

@@ -40,6 +40,24 @@ func (d *Desk) load(ctx context.Context, book string, events ...string) (ledger.
 	return state, nil
 }
 
+// past reads the book of an earlier year, compared with the archive as load does; such a book is never created.
+func (d *Desk) past(ctx context.Context, book string) (ledger.State, error) {
+	if d.compared(book) {
+		return d.ledger.Load(ctx, book)
+	}
+	if err := d.compare(ctx, book, false); err != nil {
+		return ledger.State{}, err
+	}
+	state, err := d.ledger.Load(ctx, book)
+	if err != nil {
+		return state, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rolled[book] = true
+	return state, nil
+}
+
 // compare takes in what the archive has and the table has not. A book that neither knows is created if it may be.
 func (d *Desk) compare(ctx context.Context, book string, create bool) error {
 	state, err := d.ledger.Load(ctx, book)

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,9 @@ import (
 )
 
 // PlanDays promises the sealing of every day of a chamber that is over and not sealed, oldest first, if today is a working day: the daily
-// register is to be in preservation within the next working day (DPCM 3/12/2013 art. 7 c.5; AgID guidelines 3.1.6). What is done of that
-// is its seal in our own write-once archive; no provider is handed it. It may run twice or not at all one day: it promises what is missing.
+// register is to be in preservation within the next working day (DPCM 3/12/2013 art. 7 c.5; AgID guidelines 3.1.6). Here begins what leads
+// there: the seal promises the statement (flow/sealing), and that the hand-over (flow/keeping). It may run twice or not at all one day: it
+// promises what is missing.
 func (d *Desk) PlanDays(ctx context.Context, chamber string) error {
 	now := d.Now()
 	today := deadline.DateOf(now)
@@ -103,7 +105,7 @@ func (d *Desk) firstOpen(ctx context.Context, chamber string, year int) (deadlin
 	return deadline.Date{}, false, nil
 }
 
-// CloseDay seals a day: under the same swap of the head as a registration, with the list of what was entered and of what was
+// CloseDay seals a day, and promises its statement: under the same swap of the head as a registration, with the list of what was entered and of what was
 // presented and still waits. Messages may come in any order, and a register is closed day after day: the days before that are still open
 // are sealed first. Crash after a commit: a redelivery archives the words that were committed.
 func (d *Desk) CloseDay(ctx context.Context, key table.Key) error {
@@ -124,13 +126,32 @@ func (d *Desk) CloseDay(ctx context.Context, key table.Key) error {
 			return err
 		}
 	}
-	paid, err := problems.Paid(ctx, d.Applications, owed, item, d.Now())
+	return d.closed(ctx, owed, item)
+}
+
+// closed pays the row and promises the day's statement in its place. The days that were sealed on the way are not promised one by one: a
+// statement names the one before, so whoever makes it makes those first.
+func (d *Desk) closed(ctx context.Context, owed step.Owed, item table.Item) error {
+	changes, err := problems.Paid(ctx, d.Applications, owed, item, d.Now())
 	if err != nil {
 		return err
 	}
-	err = d.Applications.Commit(ctx, paid...)
+	statement := step.Owed{Kind: step.Statement, Chamber: owed.Chamber, Day: owed.Day, Event: owed.Event, CreatedAt: d.Now()}
+	if _, _, there, err := step.Read(ctx, d.Applications, statement.Key()); err != nil {
+		return err
+	} else if !there { // it is when a day was promised twice
+		promise, err := statement.Promise()
+		if err != nil {
+			return err
+		}
+		changes = append(changes, promise)
+	}
+	err = d.Applications.Commit(ctx, changes...)
 	if errors.Is(err, table.ErrConflict) {
 		return nil // another delivery was quicker
+	}
+	if err == nil {
+		d.Post.Send(ctx, statement)
 	}
 	return err
 }
@@ -193,6 +214,9 @@ func (d *Desk) seal(ctx context.Context, chamber catalogue.Chamber, day string) 
 	if seal.Entries, err = d.onDay(ctx, book, page); err != nil {
 		return nil, err
 	}
+	if seal.Earlier, err = d.earlier(ctx, chamber.ID, seal.Book.Year, day); err != nil {
+		return nil, err
+	}
 	if seal.Pending, err = d.pending(ctx, chamber.ID, day); err != nil {
 		return nil, err
 	}
@@ -204,6 +228,37 @@ func (d *Desk) seal(ctx context.Context, chamber catalogue.Chamber, day string) 
 		return nil, err
 	}
 	return d.ledger.Seal(ctx, state, day, words)
+}
+
+// earlier lists what was appended on the day to the books of earlier years, back to the chamber's first. Nothing more can be: whoever
+// appends there swaps this year's head, which the seal is about to.
+func (d *Desk) earlier(ctx context.Context, chamber string, year int, day string) ([]register.Earlier, error) {
+	var list []register.Earlier
+	for year--; ; year-- {
+		book := layout.Book(chamber, year)
+		state, err := d.past(ctx, book)
+		if errors.Is(err, ledger.ErrNoBook) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		page, err := d.ledger.Page(ctx, book, day)
+		if err != nil {
+			return nil, err
+		}
+		entries, err := d.onDay(ctx, book, page)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 {
+			continue
+		}
+		if err := d.kept(ctx, book, state); err != nil {
+			return nil, err
+		}
+		list = append(list, register.Earlier{Year: year, Entries: entries})
+	}
 }
 
 func (d *Desk) onDay(ctx context.Context, book string, page ledger.Page) ([]register.Sealed, error) {
@@ -236,7 +291,7 @@ func (d *Desk) pending(ctx context.Context, chamber, day string) ([]register.Pen
 		}
 		pending = append(pending, register.Pending{
 			Event: row.Event, Application: row.Application, PresentedAt: register.Instant(row.PresentedAt),
-			Awaiting: register.AwaitingRegistration,
+			Awaiting: cmp.Or(row.Awaiting, register.AwaitingRegistration),
 		})
 	}
 	return pending, nil

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/register"
@@ -347,8 +348,6 @@ func sentence(cause error) string {
 		return violations.Sentence()
 	case errors.Is(cause, ledger.ErrUnknownNumber):
 		return "il numero da annullare non esiste."
-	case errors.Is(cause, ledger.ErrSealed):
-		return "il giorno è già stato chiuso."
 	}
 	return "non rispetta le regole di registrazione."
 }
@@ -395,7 +394,9 @@ func (d *Desk) archive(ctx context.Context, e ledger.Entry) error {
 	return nil
 }
 
-// annul appends an annulment to the number it is about, in the book of that number's year (DPR 445/2000 art. 54).
+// annul appends an annulment to the number it is about, in the book of that number's year (DPR 445/2000 art. 54). It is of the day it is made
+// on, and stands under that day's seal also where the number is of an earlier year: so this year's head is swapped along, and no day can be
+// sealed in between.
 func (d *Desk) annul(ctx context.Context, w work) error {
 	a := w.filing.Annul
 	book := layout.Book(w.owed.Chamber, a.Year)
@@ -409,14 +410,27 @@ func (d *Desk) annul(ctx context.Context, w work) error {
 			entered = known
 			return nil
 		}
-		record, err := d.annulment(w, state.SealedThrough)
+		now := d.Now()
+		var beside []ledger.State
+		sealed := state.SealedThrough
+		if this := layout.Book(w.owed.Chamber, register.Year(register.Date(now))); this != book {
+			current, err := d.load(ctx, this)
+			if err != nil {
+				return err
+			}
+			beside, sealed = append(beside, current), max(sealed, current.SealedThrough)
+		}
+		record, err := d.annulment(w, now, sealed)
+		if errors.Is(err, ledger.ErrSealed) {
+			return table.ErrConflict // the day ended and was sealed while we looked: it is another day now
+		}
 		if err != nil {
 			return d.poison(ctx, w, err)
 		}
 		if err := d.kept(ctx, book, state); err != nil {
 			return err
 		}
-		entries, err := d.ledger.Append(ctx, state, []ledger.Record{record})
+		entries, err := d.ledger.Append(ctx, state, []ledger.Record{record}, beside...)
 		if errors.Is(err, ledger.ErrUnknownNumber) {
 			return d.poison(ctx, w, err)
 		}
@@ -431,9 +445,8 @@ func (d *Desk) annul(ctx context.Context, w work) error {
 	return d.after(ctx, []work{w}, []ledger.Entry{entered})
 }
 
-func (d *Desk) annulment(w work, sealedThrough string) (ledger.Record, error) {
+func (d *Desk) annulment(w work, now time.Time, sealedThrough string) (ledger.Record, error) {
 	a := w.filing.Annul
-	now := d.Now()
 	checked, err := register.CheckAnnulment(register.Annulment{
 		Event: w.owed.Event, Book: w.filing.Entry.Book, Number: register.Number(a.Number), Reason: a.Reason,
 		Provision: a.Provision, Operator: a.Operator, At: register.Instant(now),

@@ -417,6 +417,73 @@ func TestAnnulment(t *testing.T) {
 	w.Check()
 }
 
+// An annulment of last year's number is of the day it is made on: it stands under that day's seal, by book and seq.
+func TestAnnulmentOfAnEarlierYear(t *testing.T) {
+	w := flowtest.New(t)
+	w.Registered()
+	w.At(time.Date(2027, 1, 7, 9, 0, 0, 0, time.UTC))
+	w.CloseDays()
+	w.Rest()
+	if _, err := w.Office.Annul(ctx, w.Officer(), 2026, 1, "Registrato due volte", "Determinazione n. 7"); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	w.Pass(24 * time.Hour)
+	w.CloseDays()
+	w.Rest()
+	seal := sealOf(t, w, "2027-01-07")
+	if len(seal.Earlier) != 1 || seal.Earlier[0].Year != 2026 || len(seal.Entries) != 0 {
+		t.Fatalf("seal %+v", seal)
+	}
+	entries := w.Entries(book)
+	last := entries[len(entries)-1]
+	if got := seal.Earlier[0].Entries; len(got) != 1 || got[0] != (register.Sealed{Seq: last.Seq, Number: "0000001", Annex: 1, Hash: last.Hash}) {
+		t.Errorf("it lists %+v, the register has %+v", got, last)
+	}
+	w.Check()
+}
+
+// No annulment of last year's number slips under a day that is being sealed: either it is in the list, or it is of a later day.
+func TestAnnulmentAgainstTheClosing(t *testing.T) {
+	w := flowtest.New(t)
+	w.Registered()
+	w.At(time.Date(2027, 1, 7, 9, 0, 0, 0, time.UTC))
+	w.CloseDays()
+	w.Rest()
+	if _, err := w.Office.Annul(ctx, w.Officer(), 2026, 1, "Registrato due volte", "Determinazione n. 7"); err != nil {
+		t.Fatal(err)
+	}
+	messages := registrations(w)
+	// The annulment read both heads on the day; before it commits, the day is over and sealed by another process.
+	late := w.Now()
+	w.Register.Interfere(func() {
+		w.Pass(24 * time.Hour)
+		w.Restart()
+		w.CloseDays()
+		for _, m := range registrations(w) {
+			if err := w.Deliver(m); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if failed := w.Registration.Handle(ctx, batch(messages...)); len(failed) != 0 {
+		t.Fatalf("failed: %v", w.Reported)
+	}
+	w.Rest()
+	w.Pass(24 * time.Hour)
+	w.CloseDays()
+	w.Rest()
+	entries := w.Entries(book)
+	last := entries[len(entries)-1]
+	if last.Annex != 1 || last.Page == register.Date(late) {
+		t.Errorf("the annulment is of %s, which was sealed without it", last.Page)
+	}
+	if seal := sealOf(t, w, last.Page); len(seal.Earlier) != 1 {
+		t.Errorf("seal %+v", seal)
+	}
+	w.Check()
+}
+
 // A number that nobody knows how to apply is parked with an owner; it keeps its place in the register.
 func TestUnknownTarget(t *testing.T) {
 	w := flowtest.New(t)

@@ -25,11 +25,13 @@ type Kind string
 
 // The kinds.
 const (
-	Register Kind = "REG" // a document to be numbered
-	Seal     Kind = "DAY" // a day to be sealed
-	Receipt  Kind = "RCP" // a receipt to be made
-	Mail     Kind = "PEC" // a certified message to be sent
-	Preserve Kind = "PRS" // a case to be handed to preservation
+	Register  Kind = "REG" // a document to be numbered
+	Seal      Kind = "DAY" // a day to be sealed
+	Statement Kind = "SGL" // a sealed day to be declared: signed, timestamped, published
+	Receipt   Kind = "RCP" // a receipt to be made
+	Mail      Kind = "PEC" // a certified message to be sent
+	Preserve  Kind = "PRS" // a case, or a day of the register, to be handed to preservation
+	Verify    Kind = "SIG" // signatures that nobody could verify at presentation
 )
 
 // Apply is not owed by a row of its own: it hands a number over, on the word of the REG row.
@@ -191,7 +193,7 @@ func (p Post) queue(kind Kind) (queue.Sender, error) {
 		return p.Registration, nil
 	case Mail:
 		return p.Mail, nil
-	case Receipt, Preserve:
+	case Receipt, Statement, Preserve, Verify:
 		return p.Preservation, nil
 	}
 	return nil, fmt.Errorf("sending %q: %w: no queue for it", kind, queue.ErrPermanent)

@@ -168,7 +168,9 @@ const MaxBlock = 40
 
 // Append gives the records their places, in order, in one commit on the head that was loaded. Records whose event is known
 // already must have been taken out. On ErrConflict or ErrUnclear nothing is known: Load again and look at Known.
-func (l *Ledger) Append(ctx context.Context, state State, records []Record) ([]Entry, error) {
+//
+// beside are other books whose pages of the same name must be open, and stay so until the commit: their heads are swapped along.
+func (l *Ledger) Append(ctx context.Context, state State, records []Record, beside ...State) ([]Entry, error) {
 	if len(records) == 0 || len(records) > MaxBlock {
 		return nil, fmt.Errorf("appending %d records: %w", len(records), table.ErrInvalid)
 	}
@@ -179,6 +181,18 @@ func (l *Ledger) Append(ctx context.Context, state State, records []Record) ([]E
 	changes, err := l.changes(ctx, state, entries, next)
 	if err != nil {
 		return nil, err
+	}
+	for _, other := range beside {
+		for _, r := range records {
+			if r.Page <= other.SealedThrough {
+				return nil, fmt.Errorf("entering on %s beside %s: %w through %s", r.Page, other.book, ErrSealed, other.SealedThrough)
+			}
+		}
+		same, err := other.head.With(schema, other.Head)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, table.Put(same))
 	}
 	if err := l.table.Commit(ctx, changes...); err != nil {
 		return nil, fmt.Errorf("appending to %s: %w", state.book, err)
