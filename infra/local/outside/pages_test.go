@@ -88,6 +88,7 @@ func TestPages(t *testing.T) {
 		"/pacchetti":                "RdV-",
 		"/istituto":                 "callback-twice",
 		"/istituto/avviso":          "Numero di avviso",
+		"/protocollo":               "Nessuna registrazione",
 		"/persone":                  "RNLGLI79D52F205F",
 		"/guasti":                   "mancata.consegna",
 		"/gestionale":               "senza chiave",

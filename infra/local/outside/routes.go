@@ -8,7 +8,10 @@ func (w *World) routes() {
 	w.pageRoutes()
 	w.keeper.Routes(w.mux)
 	w.institute.Routes(w.mux)
+	w.protocols.Routes(w.mux)
 	w.desk.Routes(w.mux)
+	w.fiduciary.Routes(w.mux)
+	w.signing.Routes(w.mux)
 }
 
 // handler keeps other sites' pages from posting forms here through a developer's browser; programs,

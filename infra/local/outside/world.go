@@ -20,6 +20,7 @@ import (
 	"sportello/infra/local/outside/bearer"
 	"sportello/infra/local/outside/calls"
 	"sportello/infra/local/outside/casedesk"
+	"sportello/infra/local/outside/chamberprotocol"
 	"sportello/infra/local/outside/companies"
 	"sportello/infra/local/outside/identity"
 	"sportello/infra/local/outside/imapd"
@@ -29,9 +30,11 @@ import (
 	"sportello/infra/local/outside/pec"
 	"sportello/infra/local/outside/people"
 	"sportello/infra/local/outside/preservation"
+	"sportello/infra/local/outside/signingdesk"
 	"sportello/infra/local/outside/smtpd"
 	"sportello/infra/local/outside/state"
 	"sportello/infra/local/outside/trust"
+	"sportello/infra/local/outside/trustworld"
 )
 
 // Config is what the world needs; Data, Base and Log are required.
@@ -55,7 +58,10 @@ type World struct {
 	provider  *pec.Provider
 	keeper    *preservation.Provider
 	institute *institute.Institute
+	protocols *chamberprotocol.System
 	desk      *casedesk.Desk
+	fiduciary *trustworld.Trust
+	signing   *signingdesk.Desk
 	smtp      *smtpd.Server
 	imap      *imapd.Server
 	http      *http.Server
@@ -78,7 +84,7 @@ func Open(cfg Config) (*World, error) {
 	if w.calls, err = calls.Open(w.path("registers.json"), w.clock, cfg.SlowCall); err != nil {
 		return nil, err
 	}
-	for _, open := range []func() error{w.openPersonas, w.openIdentity, w.openRegisters, w.openMail, w.openPreservation, w.openInstitute, w.openDesk} {
+	for _, open := range []func() error{w.openPersonas, w.openIdentity, w.openRegisters, w.openMail, w.openPreservation, w.openInstitute, w.openProtocols, w.openDesk, w.openTrust} {
 		if err := open(); err != nil {
 			return nil, err
 		}
@@ -311,10 +317,34 @@ func (w *World) openInstitute() error {
 	return err
 }
 
+func (w *World) openProtocols() error {
+	var err error
+	w.protocols, err = chamberprotocol.Open(chamberprotocol.Config{
+		Dir: w.path("protocols"), KeyFile: w.path("protocols.json"), Calls: w.calls, Clock: w.clock, Log: w.cfg.Log,
+	})
+	return err
+}
+
 func (w *World) openDesk() error {
 	var err error
 	w.desk, err = casedesk.New(casedesk.Config{Portal: w.cfg.Portal, KeysFile: w.path("keys.json"), Clock: w.clock, Log: w.cfg.Log})
 	return err
+}
+
+// openTrust also publishes the certificate that the trust list is signed with, where others look.
+func (w *World) openTrust() error {
+	var err error
+	w.fiduciary, err = trustworld.Open(trustworld.Config{
+		Base: w.cfg.Base, Keys: w.keys(), Dir: w.path("trust"), Clock: w.clock, Log: w.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	w.signing, err = signingdesk.New(signingdesk.Config{Trust: w.fiduciary, Clock: w.clock, Log: w.cfg.Log})
+	if err != nil {
+		return err
+	}
+	return state.WriteFile(w.path("trust-operator.pem"), w.fiduciary.OperatorPEM(), 0o644)
 }
 
 // Listeners are the three doors.

@@ -172,6 +172,20 @@ func (s *Supervisor) takeAccounts(folder string) error {
 		return err
 	}
 	problems = append(problems, parameters.Put(prefix+"/institute-key", "SecureString", institute.Key))
+	return errors.Join(append(problems, s.takeProtocols(folder))...)
+}
+
+// takeProtocols puts into SSM where each chamber's own protocol answers, and the key that it knows us by.
+func (s *Supervisor) takeProtocols(folder string) error {
+	var keys map[string]string
+	if err := readJSON(filepath.Join(folder, "protocols.json"), &keys); err != nil {
+		return err
+	}
+	var problems []error
+	for _, chamber := range sortedKeys(keys) {
+		text, err := json.Marshal(map[string]string{"url": s.addresses.Outside + "/protocollo-camera/" + chamber, "key": keys[chamber]})
+		problems = append(problems, err, s.services.Parameters.Put(prefix+"/protocol/"+chamber, "SecureString", string(text)))
+	}
 	return errors.Join(problems...)
 }
 

@@ -33,7 +33,7 @@ const (
 
 // Services that have a switch.
 func Services() []string {
-	return []string{"registro-imprese", "inipec", "inad", "pdnd", "istituto", "checkout"}
+	return []string{"registro-imprese", "inipec", "inad", "pdnd", "istituto", "checkout", "protocollo-camera"}
 }
 
 const kept = 500
