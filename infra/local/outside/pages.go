@@ -10,6 +10,7 @@ import (
 	"sportello/infra/local/outside/page"
 	"sportello/infra/local/outside/pec"
 	"sportello/infra/local/outside/people"
+	"sportello/infra/local/outside/signingdesk"
 )
 
 //go:embed pages/*.html
@@ -25,6 +26,7 @@ var (
 	readPage      = page.Parse(pageFiles, "pages/read.html")
 	registersPage = page.Parse(pageFiles, "pages/registers.html")
 	packagesPage  = page.Parse(pageFiles, "pages/packages.html")
+	trustPage     = page.Parse(pageFiles, "pages/trust.html")
 	peoplePage    = page.Parse(pageFiles, "pages/people.html")
 	failuresPage  = page.Parse(pageFiles, "pages/failures.html")
 )
@@ -51,6 +53,8 @@ func (w *World) pageRoutes() {
 	w.mux.HandleFunc("POST /pacchetti/next", w.formNext)
 	w.mux.HandleFunc("POST /pacchetti/{id}", w.formDecision)
 	w.mux.HandleFunc("GET /pacchetti/{id}/rapporti/{n}", w.downloadReport)
+	w.mux.HandleFunc("GET /fiducia", w.showTrust)
+	w.mux.HandleFunc("POST /fiducia", w.formTrust)
 	w.mux.HandleFunc("GET /persone", w.showPeople)
 	w.mux.HandleFunc("GET /guasti", w.showFailures)
 }
@@ -173,7 +177,7 @@ func (w *World) showPeople(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *World) failures() map[string]any {
-	return map[string]any{"PEC": pec.Behaviours(), "Companies": slices.DeleteFunc(people.Companies(), func(c people.Company) bool {
+	return map[string]any{"PEC": pec.Behaviours(), "Trust": w.fiduciary.Switches().All(), "Signatures": signingdesk.Faults(), "Companies": slices.DeleteFunc(people.Companies(), func(c people.Company) bool {
 		return !c.Failing && c.PEC != "" && !strings.HasPrefix(c.PEC, "mancata.")
 	})}
 }
