@@ -1,7 +1,7 @@
 import preact from '@preact/preset-vite';
 import { defineConfig } from 'vite';
 
-const entries = ['home.tsx', 'chooser.ts', 'plain.ts', 'signin.tsx', 'profile.tsx', 'form.tsx', 'receipt.tsx', 'cases.tsx', 'case.tsx', 'rating.tsx'];
+const entries = ['home.tsx', 'chooser.ts', 'plain.ts', 'signin.tsx', 'profile.tsx', 'form.tsx', 'receipt.tsx', 'cases.tsx', 'case.tsx', 'payment.tsx', 'rating.tsx'];
 
 export default defineConfig(({ isSsrBuild }) => ({
   plugins: [preact({ devToolsEnabled: false })],

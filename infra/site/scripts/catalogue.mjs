@@ -83,7 +83,7 @@ export function writeGenerated(folder) {
     const services = serviceIds().map((id) => readService(id, language));
     write(`services.${language}.json`, services);
     write(`search.${language}.json`, services.map(({ id, title, short, categoryTitle, synonyms }) => ({ id, title, short, categoryTitle, synonyms })));
-    write(`outcomes.${language}.json`, services.map(({ id, title, outcomes }) => ({ id, title, outcomes: outcomes.map((outcome) => ({ id: outcome.id, title: outcome.title })) })));
+    write(`outcomes.${language}.json`, services.map(({ id, title, profiles, cost, outcomes }) => ({ id, title, profiles, cost, outcomes: outcomes.map((outcome) => ({ id: outcome.id, title: outcome.title })) })));
     for (const id of serviceIds()) write(`form-${id}.${language}.json`, readForm(id, language));
   }
 }

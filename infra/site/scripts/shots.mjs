@@ -102,5 +102,65 @@ async function tour(width) {
   await page.goto(`${base}/valuta/?t=s-${id}`);
   await page.locator('label[for="stella-4"]').click();
   await shot('valuta');
+  await priceList(page, shot, office);
   await page.close();
+}
+
+/** A service that is signed and paid for. */
+async function priceList(page, shot, office) {
+  const choose = (name) => page.locator('#campo-list').setInputFiles([{ name, mimeType: 'application/pdf', buffer: Buffer.alloc(340_000, 'a') }]);
+  const drop = async () => {
+    await page.getByRole('button', { name: 'Rimuovi' }).click();
+    await page.locator('.sv-signature').waitFor({ state: 'detached' });
+  };
+  await page.goto(`${base}/servizi/listino-prezzi/`);
+  await shot('listino-scheda');
+  await page.goto(`${base}/profilo/?servizio=listino-prezzi`);
+  await page.getByText('Officine Bianchi').click();
+  await shot('listino-profilo');
+  await page.getByRole('button', { name: 'Inizia' }).click();
+  await page.getByLabel('Settore').selectOption('arredo-serramenti');
+  await page.getByLabel('Nome del listino').fill('Listino serramenti in legno 2027');
+  await page.getByLabel('valgono dal').fill('2027-01-01');
+  await page.getByText('Chiunque').click();
+  await shot('listino-modulo');
+  const id = new URL(page.url()).searchParams.get('id');
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  for (const [name, verdict] of [['listino scaduto.pdf', 'Firma non valida'], ['listino-muto.pdf.p7m', 'Firma non verificabile ora']]) {
+    await choose(name);
+    await page.getByText(verdict, { exact: true }).first().waitFor();
+    await shot(`listino-${verdict.replaceAll(' ', '-').toLowerCase()}`);
+    await drop();
+  }
+  await choose('listino serramenti 2027.pdf');
+  await page.getByText('Firma valida', { exact: true }).first().waitFor();
+  await shot('listino-firma-valida');
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByText("Alla PEC dell'impresa").click();
+  await page.getByText('Ho letto').click();
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByText('Bozza salvata').waitFor();
+  await shot('listino-riepilogo');
+  await page.getByRole('button', { name: 'Presenta e paga' }).click();
+  await page.getByRole('heading', { name: 'In attesa di pagamento' }).waitFor();
+  await shot('listino-ricevuta');
+  for (const outcome of ['ok', 'annullato', 'errore']) {
+    await page.goto(`${base}/pagamento/?id=${id}&esito=${outcome}`);
+    await page.locator('.sv-digits').waitFor();
+    await shot(`pagamento-${outcome}`);
+  }
+  await page.goto(`${base}/area-personale/`);
+  await shot('listino-area');
+  await page.goto(`${base}/pratica/?id=${id}`);
+  await page.getByRole('button', { name: 'Paga ora' }).waitFor();
+  await shot('listino-pratica-da-pagare');
+  await office('pay', { application: id });
+  await page.goto(`${base}/pagamento/?id=${id}&esito=ok`);
+  await page.getByText('Pagamento ricevuto').waitFor();
+  await shot('pagamento-ricevuto');
+  await office('register', { application: id });
+  await office('evidence', { application: id });
+  await page.goto(`${base}/pratica/?id=${id}`);
+  await page.getByText('Mostra tutte').click();
+  await shot('listino-pratica');
 }

@@ -108,6 +108,7 @@ const routes = [
   ['POST', '/applications/:id/attachments/:aid/completion', complete],
   ['DELETE', '/applications/:id/attachments/:aid', detach],
   ['POST', '/applications/:id/submission', submit],
+  ['POST', '/applications/:id/checkout', checkout],
   ['GET', '/applications/:id/timeline', (world, { id }) => (find(world, id), world.timelines.get(id))],
   ['POST', '/applications/:id/messages', message],
   ['POST', '/applications/:id/replies', reply],
@@ -134,7 +135,7 @@ function list(world, _, __, url) {
   const wanted = url.searchParams.get('profile') ?? 'p-1';
   const rows = [...world.applications.values()].filter((application) => application.profile.id === wanted).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
   const start = Number(url.searchParams.get('cursor') ?? 0);
-  const items = rows.slice(start, start + 10).map(({ id, chamber, service, profile, state, presentedAt, protocol, updatedAt, createdAt }) => ({ id, chamber, service, profile: { kind: profile.kind, name: profile.name }, state, presentedAt, protocol, updatedAt, createdAt }));
+  const items = rows.slice(start, start + 10).map(({ id, chamber, service, profile, state, presentedAt, protocol, updatedAt, createdAt, payment }) => ({ id, chamber, service, profile: { kind: profile.kind, name: profile.name }, state, presentedAt, protocol, updatedAt, createdAt, payment }));
   return { items, ...(start + 10 < rows.length ? { cursor: String(start + 10) } : {}) };
 }
 
@@ -168,8 +169,29 @@ function complete(world, { id, aid }) {
   const attachment = application.attachments.find((candidate) => candidate.id === aid);
   if (!attachment || !uploads.get(attachment.slot).done) throw new Refusal(409, 'Il file non è arrivato.');
   attachment.state = 'complete';
+  // Asked again about what nobody could verify, the service that was silent answers.
+  if (readForm(application.service)['x-attachments'][attachment.field]?.signed) attachment.signature = signatureOf(world, attachment);
   touch(application);
-  return { id: aid, state: 'complete' };
+  return { id: aid, state: 'complete', signature: attachment.signature };
+}
+
+// What is found of a signature goes by the file's name.
+function signatureOf({ person }, { name, signature: before }) {
+  const who = `${person.givenName} ${person.familyName}`;
+  const format = name.endsWith('.p7m') ? 'cades' : 'pades';
+  const signer = { name: who, taxCode: person.taxCode, issuer: 'Autorità di prova', signedAt: '2026-11-20T09:15:00Z', timestamped: format === 'cades' };
+  const found = (verdict, text) => ({ verdict, text, checkedAt: now(), format, signers: [{ ...signer, verdict, text }] });
+  if (name.includes('non-firmato')) return { verdict: 'invalid', text: 'Il file non è firmato.', checkedAt: now(), format: 'none', signers: [] };
+  if (name.includes('scaduto')) return found('invalid', `La firma di ${who} non è valida: il certificato è scaduto il 3 marzo 2026, prima della firma.`);
+  if (name.includes('muto') && !before) return found('indeterminate', `La firma di ${who} non è verificabile ora: il servizio che dice se il certificato è revocato non risponde.`);
+  return found('valid', `La firma di ${who} è valida: il documento non è cambiato e il certificato valeva al momento della firma.`);
+}
+
+function checkout(world, { id }, _, __, ___, server) {
+  const application = find(world, id);
+  if (application.state !== 'awaiting_payment') throw new Refusal(409, 'Questa pratica non è in attesa di pagamento.');
+  if (world.instituteDown) throw new Refusal(503, 'L’istituto di pagamento non risponde. Riprova tra qualche minuto, oppure paga con il numero di avviso.');
+  return [201, { url: world.checkout ?? `${server.bucket}/paga/?id=${id}&back=${encodeURIComponent(server.origin)}` }];
 }
 
 function detach(world, { id, aid }) {
@@ -190,8 +212,9 @@ function submit(world, { id }, _, __, headers) {
   if (missing.length > 0) throw new Refusal(422, 'Mancano dei dati.', missing.map((field) => ({ pointer: `#/answers/${field}`, detail: 'Campo obbligatorio mancante.' })));
   const service = readService(application.service);
   const chamber = readChambers().find((candidate) => candidate.id === application.chamber);
-  const office = chamber.offices[0];
-  application.state = 'presented';
+  const office = chamber.offices.find(({ services }) => services.includes(application.service));
+  const bought = service.cost.kind === 'act';
+  application.state = bought ? 'awaiting_payment' : 'presented';
   application.presentedAt = now();
   application.deadline = { due: new Date(Date.now() + 30 * DAY).toISOString().slice(0, 10), suspended: false };
   application.receipt = {
@@ -204,7 +227,8 @@ function submit(world, { id }, _, __, headers) {
   application.documents.push({ id: 'd-1', kind: 'application', name: 'pratica.json', mediaType: 'application/json', size: 2048, sha256: application.receipt.digest, at: now() });
   touch(application);
   note(world, id, 'submitted', 'applicant', 'Istanza presentata', { document: 'd-1' });
-  const answer = { state: 'presented', presentedAt: application.presentedAt, receipt: application.receipt };
+  if (bought) application.payment = { state: 'requested', amount: service.cost.cents, noticeNumber: '301234567890123456', iuv: '01234567890123456', due: new Date(Date.now() + 15 * DAY).toISOString().slice(0, 10) };
+  const answer = { state: application.state, presentedAt: application.presentedAt, receipt: application.receipt, payment: application.payment };
   world.keys.set(key, answer);
   return answer;
 }
@@ -285,6 +309,25 @@ const office = {
     surveys.set(`s-${id}`, { chamber: application.chamber, service: application.service, decidedAt: now(), rated: false });
     note(world, id, 'decided', 'office', 'Decisione', { text: 'Reclamo fondato', document: 'd-2' });
     world.timelines.get(id).next = [];
+  },
+  // The institute's notice has come: only now it is paid.
+  pay(world, { application: id }) {
+    const application = find(world, id);
+    Object.assign(application, { state: 'presented', payment: { ...application.payment, state: 'paid', paidAt: now(), receiptId: 'RPT-2026-000123' } });
+    note(world, id, 'paid', 'system', 'Pagamento ricevuto', { text: '3,00 €' });
+  },
+  payment(world, { application: id, state, as }) {
+    const application = find(world, id);
+    Object.assign(application, { state: as ?? application.state, payment: { ...application.payment, state } });
+  },
+  institute(world, { down, url }) {
+    Object.assign(world, { instituteDown: down, checkout: url });
+  },
+  evidence(world, { application: id }) {
+    find(world, id).evidence = true;
+  },
+  alone(world) {
+    world.profiles = world.profiles.filter(({ kind }) => kind === 'person');
   },
   close(world, { application: id }) {
     find(world, id).state = 'closed';
@@ -373,12 +416,21 @@ function readBody(request) {
 
 // ------------------------------------------------------------------------------------------------ bucket, on its own origin
 
+/** The payment institute's page, on the same foreign origin: three ways back, and none of them proves anything. */
+function servePayment(request, response) {
+  const { searchParams } = new URL(request.url, 'http://paga');
+  const link = (outcome, text) => `<p><a href="${searchParams.get('back')}/pagamento/?id=${searchParams.get('id')}&amp;esito=${outcome}">${text}</a></p>`;
+  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+  response.end(`<!doctype html><html lang="it"><head><title>Istituto di pagamento</title><link rel="icon" href="data:,"></head><body><h1>Istituto di pagamento</h1>${link('ok', 'Paga')}${link('annullato', 'Annulla')}${link('errore', 'Carta rifiutata')}</body></html>`);
+}
+
 async function serveBucket(request, response) {
   const cors = { 'access-control-allow-origin': request.headers.origin ?? '*', 'access-control-allow-methods': 'PUT', 'access-control-allow-headers': 'content-type,if-none-match,x-amz-checksum-sha256', 'access-control-expose-headers': 'etag' };
   if (request.method === 'OPTIONS') {
     response.writeHead(204, cors).end();
     return;
   }
+  if (request.url.startsWith('/paga/')) return servePayment(request, response);
   const upload = uploads.get(request.url.slice('/uploads/'.length));
   const body = await readBody(request);
   const digest = createHash('sha256').update(body).digest('hex');
@@ -396,7 +448,7 @@ export async function startStandIn(port = 0) {
   await new Promise((ready) => bucketServer.listen(0, '127.0.0.1', ready));
   const bucket = `http://127.0.0.1:${bucketServer.address().port}`;
   const site = http.createServer((request, response) => {
-    if (/^\/(api\/v1|__office)\//.test(request.url)) void serveApi(request, response, { bucket });
+    if (/^\/(api\/v1|__office)\//.test(request.url)) void serveApi(request, response, { bucket, origin: `http://${request.headers.host}` });
     else serveSite(request, response, bucket);
   });
   await new Promise((ready) => site.listen(port, '127.0.0.1', ready));

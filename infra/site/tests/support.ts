@@ -148,6 +148,42 @@ export async function presented(page: Page): Promise<string> {
   return id;
 }
 
+/** A new draft of a price list for the company, at the place of the signed file. */
+export async function newList(page: Page): Promise<string> {
+  await signIn(page, '/profilo/?servizio=listino-prezzi');
+  await page.locator('label', { hasText: 'Officine Bianchi' }).click();
+  await page.getByRole('button', { name: 'Inizia la compilazione' }).click();
+  await page.getByLabel('Settore dei prodotti').selectOption('arredo-serramenti');
+  await page.getByLabel('Nome del listino').fill('Listino serramenti in legno 2027');
+  await page.getByLabel('I prezzi valgono dal').fill('2027-01-01');
+  await page.getByText('Chiunque: la Camera').click();
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByRole('heading', { name: 'Il file firmato' }).waitFor();
+  return new URL(page.url()).searchParams.get('id')!;
+}
+
+export const chooseList = (page: Page, name: string) => page.locator('#campo-list').setInputFiles([{ ...pdf(name), mimeType: '' }]);
+
+export async function listSummary(page: Page): Promise<string> {
+  const id = await newList(page);
+  await chooseList(page, 'listino.pdf');
+  await page.getByText('Firma valida', { exact: true }).first().waitFor();
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByText("Alla PEC dell'impresa").click();
+  await page.getByText("Ho letto l'informativa").click();
+  await page.getByRole('button', { name: 'Avanti' }).click();
+  await page.getByRole('heading', { name: 'Riepilogo' }).waitFor();
+  return id;
+}
+
+/** Presented and not paid: the receipt is on the screen. */
+export async function unpaidList(page: Page): Promise<string> {
+  const id = await listSummary(page);
+  await page.getByRole('button', { name: 'Presenta e paga' }).click();
+  await page.getByRole('heading', { name: 'In attesa di pagamento' }).waitFor();
+  return id;
+}
+
 export const saved = (page: Page) => page.locator('[data-state="saved"]');
 
 export const pdf = (name: string, size = 2_000) => ({ name, mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('%PDF-1.7\n'), Buffer.alloc(size, 'x')]) });

@@ -18,7 +18,7 @@ export function Documents({ application }: { application: Application }) {
             <Row key={document.id} href={documentUrl(application, document)} title={titleOf(document)} detail={detailOf(document)} />
           ))}
           {files.map((file) => (
-            <Row key={file.id} href={documentUrl(application, file)} title={file.name} detail={`${originOf(file)}, ${formatSize(file.size, currentLanguage())}`} />
+            <Row key={file.id} href={documentUrl(application, file)} title={file.name} detail={detailOfFile(file)} />
           ))}
         </ul>
       )}
@@ -42,6 +42,12 @@ function detailOf(document: CaseDocument): string {
   const parts = [document.name, formatSize(document.size, currentLanguage()), formatDateTime(document.at)];
   if (document.mediaType === 'application/json') parts.push(t('case.forPrograms'));
   if (document.protocol) parts.push(t('case.documentProtocol', { number: document.protocol.number, year: document.protocol.year }));
+  return parts.join(', ');
+}
+
+function detailOfFile(file: Attachment): string {
+  const parts = [originOf(file), formatSize(file.size, currentLanguage())];
+  if (file.signature) parts.push(tValue('signature', file.signature.verdict).toLowerCase());
   return parts.join(', ');
 }
 

@@ -1,13 +1,15 @@
 // Files for one question: several at once, each with its own progress, each removable.
 import { useRef, useState } from 'preact/hooks';
-import { currentLanguage, t } from '../lib/i18n.ts';
+import { currentLanguage, t, tValue } from '../lib/i18n.ts';
 import type { AttachmentDefinition } from '../lib/form.ts';
 import type { Attachment } from '../lib/types.ts';
-import { faultOf, formatSize, removeAttachment, type Writer } from '../lib/upload.ts';
+import { confirm, faultOf, formatSize, removeAttachment, type Writer } from '../lib/upload.ts';
 import type { Uploads } from '../lib/uploads.ts';
 import { ErrorText, Hint, controlId } from './Fields.tsx';
+import { BusyButton } from './BusyButton.tsx';
 import { Icon } from './Icon.tsx';
 import { explain } from './Notice.tsx';
+import { SignatureReport } from './SignatureReport.tsx';
 
 interface Props {
   application: string;
@@ -16,14 +18,17 @@ interface Props {
   attachments: Attachment[];
   uploads: Uploads;
   error?: string;
+  /** Who must sign, where the form wants a signature. */
+  signer?: string;
   write: Writer;
   onChange: (update: (current: Attachment[]) => Attachment[]) => void;
   onError: (error: unknown) => void;
 }
 
-export function FileField({ application, field, definition, attachments, uploads, error, write, onChange, onError }: Props) {
+export function FileField({ application, field, definition, attachments, uploads, error, signer, write, onChange, onError }: Props) {
   const [refused, setRefused] = useState<string[]>([]);
   const [removed, setRemoved] = useState('');
+  const [checking, setChecking] = useState('');
   const input = useRef<HTMLInputElement>(null);
   const mine = attachments.filter((attachment) => attachment.field === field);
   const sending = uploads.list.filter((item) => item.field === field);
@@ -53,6 +58,21 @@ export function FileField({ application, field, definition, attachments, uploads
     }
   }
 
+  async function check(attachment: Attachment) {
+    setChecking(attachment.id);
+    setRefused([]);
+    try {
+      const signature = await confirm(application, attachment.id, write);
+      onChange((current) => current.map((other) => (other.id === attachment.id ? { ...other, signature } : other)));
+      setRemoved(signature ? `${attachment.name}: ${tValue('signature', signature.verdict)}` : '');
+    } catch (failure) {
+      setRefused([explain(failure)]);
+      onError(failure);
+    } finally {
+      setChecking('');
+    }
+  }
+
   const errors = [...(error ? [error] : []), ...refused];
   return (
     <div class="sv-field sv-files">
@@ -61,6 +81,7 @@ export function FileField({ application, field, definition, attachments, uploads
         {definition.min === 0 && <span class="sv-optional"> {t('form.optional')}</span>}
       </p>
       <Hint id={`${id}-aiuto`}>{definition.description}</Hint>
+      {definition.signed && signer && <p class="sv-signer-expected">{t('signature.expected', { name: signer })}</p>}
       <div id={`${id}-errore`} role="alert">
         {errors.map((text) => <ErrorText key={text}>{text}</ErrorText>)}
       </div>
@@ -70,7 +91,7 @@ export function FileField({ application, field, definition, attachments, uploads
           type="file"
           id={id}
           class="visually-hidden"
-          multiple
+          multiple={definition.max > 1}
           accept={definition.extensions.join(',')}
           aria-labelledby={`${id}-titolo ${id}-bottone`}
           aria-describedby={`${id}-aiuto ${id}-errore`}
@@ -82,7 +103,7 @@ export function FileField({ application, field, definition, attachments, uploads
           }}
         />
         <label for={id} id={`${id}-bottone`} class="btn btn-outline-primary btn-sm">
-          {t('file.choose')}
+          {definition.max > 1 ? t('file.choose') : t('file.chooseOne')}
         </label>
       </div>
       <ul class="sv-file-list">
@@ -96,6 +117,12 @@ export function FileField({ application, field, definition, attachments, uploads
             <button type="button" class="btn btn-outline-danger btn-sm" onClick={() => void take(attachment)}>
               {t('file.remove')} <span class="visually-hidden">{attachment.name}</span>
             </button>
+            {attachment.signature && <SignatureReport signature={attachment.signature} advise />}
+            {attachment.signature?.verdict === 'indeterminate' && (
+              <BusyButton class="btn btn-outline-primary btn-sm" busy={checking === attachment.id} onClick={() => void check(attachment)}>
+                {checking === attachment.id ? t('signature.checking') : t('signature.again')}
+              </BusyButton>
+            )}
           </li>
         ))}
         {sending.map((item) => (
@@ -105,6 +132,11 @@ export function FileField({ application, field, definition, attachments, uploads
               {item.file.name}
               {item.failure ? (
                 <strong class="sv-file-bad"> {item.failure}</strong>
+              ) : item.checking ? (
+                <>
+                  <span class="sv-small"> {definition.signed ? t('signature.checking') : t('file.checking')}</span>
+                  <progress aria-label={definition.signed ? t('signature.checking') : t('file.checking')} />
+                </>
               ) : (
                 <progress max={100} value={item.percent} aria-label={t('file.progress', { name: item.file.name })} />
               )}
@@ -124,7 +156,7 @@ export function FileField({ application, field, definition, attachments, uploads
           </li>
         ))}
       </ul>
-      <p class="visually-hidden" role="status">{removed || uploads.news}</p>
+      <p class="visually-hidden" role="status">{sending.some((item) => item.checking) && definition.signed ? t('signature.checking') : removed || uploads.news}</p>
     </div>
   );
 }

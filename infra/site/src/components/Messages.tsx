@@ -13,7 +13,7 @@ import { TextBox, textFault } from './TextBox.tsx';
 
 const MAX_TEXT = 2000;
 // Nobody would read it any more: the server refuses it, and nobody should write it first.
-const CLOSED = new Set(['closed', 'preserved']);
+const CLOSED = new Set(['closed', 'preserved', 'expired']);
 
 export function Messages({ application, items, done }: { application: Application; items: TimelineItem[]; done: () => Promise<void> }) {
   const [text, setText, clearText] = useKept(`messaggio:${application.id}`);

@@ -3,18 +3,21 @@ import { formatDate } from '../lib/dates.ts';
 import { displayValue, isVisible, type FormDefinition } from '../lib/form.ts';
 import { currentLanguage, t } from '../lib/i18n.ts';
 import { documentUrl } from '../lib/navigation.ts';
-import type { Answers, Application, Attachment } from '../lib/types.ts';
+import type { Answers, Application, Attachment, Cost } from '../lib/types.ts';
 import { formatSize } from '../lib/upload.ts';
+import { CostLine } from './Payment.tsx';
+import { SignatureReport } from './SignatureReport.tsx';
 
 interface Props {
   form: FormDefinition;
   application: Application;
   answers: Answers;
   attachments: Attachment[];
+  cost?: Cost;
   edit?: (step: string) => void;
 }
 
-export function Summary({ form, application, answers, attachments, edit }: Props) {
+export function Summary({ form, application, answers, attachments, cost, edit }: Props) {
   return (
     <div class="sv-summary">
       <section>
@@ -51,6 +54,12 @@ export function Summary({ form, application, answers, attachments, edit }: Props
           </dl>
         </section>
       ))}
+      {cost?.kind === 'act' && (
+        <section>
+          <h3 class="h5">{t('service.cost')}</h3>
+          <CostLine cost={cost} />
+        </section>
+      )}
       {edit && <p>{t('summary.declaration')}</p>}
     </div>
   );
@@ -61,7 +70,10 @@ function Files({ application, files, linked }: { application: Application; files
   return (
     <ul class="sv-plain">
       {files.map((file) => (
-        <li key={file.id}>{linked ? <a href={documentUrl(application, file)}>{file.name}</a> : file.name} ({formatSize(file.size, currentLanguage())})</li>
+        <li key={file.id}>
+          {linked ? <a href={documentUrl(application, file)}>{file.name}</a> : file.name} ({formatSize(file.size, currentLanguage())})
+          {file.signature && <SignatureReport signature={file.signature} advise={!linked} />}
+        </li>
       ))}
     </ul>
   );

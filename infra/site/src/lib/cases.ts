@@ -32,4 +32,12 @@ function read({ profile, cursor }: Place): Promise<List<ApplicationRow>> {
   return get<List<ApplicationRow>>(`/applications?${query}`);
 }
 
+/** What is to be paid comes first, by its last day: after that the application is lost. Then the newest. */
+export function mostPressing(a: ApplicationRow, b: ApplicationRow): number {
+  const unpaid = (row: ApplicationRow) => row.state === 'awaiting_payment';
+  if (unpaid(a) !== unpaid(b)) return unpaid(a) ? -1 : 1;
+  const [first, second] = [a.payment?.due ?? '', b.payment?.due ?? ''];
+  return unpaid(a) && first !== second ? (first < second ? -1 : 1) : newestFirst(a, b);
+}
+
 export const newestFirst = (a: ApplicationRow, b: ApplicationRow): number => (a.updatedAt < b.updatedAt ? 1 : -1);

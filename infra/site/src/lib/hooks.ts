@@ -23,14 +23,18 @@ export function useLoaded<T>(read: () => Promise<T>): [Loaded<T>, () => Promise<
 
 const POLL_MS = [1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
 
-/** Looks again by itself while something is on its way, ever more slowly, and gives up after two minutes. */
-export function usePolling(waiting: boolean, reload: () => Promise<void>): void {
+/**
+ * Looks again by itself while something is on its way, ever more slowly, and gives up after two minutes. Resolves to whether it still
+ * looks, and to a way to begin anew.
+ */
+export function usePolling(waiting: boolean, reload: () => Promise<void>): [boolean, () => void] {
   const [round, setRound] = useState(0);
   useEffect(() => {
     if (!waiting || round >= POLL_MS.length) return;
     const timer = setTimeout(() => void reload().finally(() => setRound(round + 1)), POLL_MS[round]);
     return () => clearTimeout(timer);
   }, [waiting, round]);
+  return [waiting && round < POLL_MS.length, () => void reload().finally(() => setRound(0))];
 }
 
 /** A button that gives way to a question, and the other way round: whoever was on the one finds the focus on the other. */

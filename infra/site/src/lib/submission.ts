@@ -1,12 +1,13 @@
 // Presenting, once: the key of the attempt is kept until the server has answered it, so that a repeated click, a
 // reload or a lost answer cannot present twice.
 import { post, Problem } from './api.ts';
-import type { Receipt, State } from './types.ts';
+import type { Payment, Receipt, State } from './types.ts';
 
 export interface Presented {
   state: State;
   presentedAt: string;
   receipt: Receipt;
+  payment?: Payment;
 }
 
 type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;

@@ -30,6 +30,57 @@ export interface Attachment {
   sha256?: string;
   mediaType: string;
   state: 'pending' | 'complete';
+  /** Where the form wants a signed file; sentences are in Italian. */
+  signature?: Signature;
+}
+
+/** Indeterminate: a service that must be asked did not answer. It is never valid before it does. */
+export type Verdict = 'valid' | 'invalid' | 'indeterminate';
+
+export interface Signature {
+  verdict: Verdict;
+  text: string;
+  checkedAt: string;
+  format: 'cades' | 'pades' | 'none';
+  signers: Signer[];
+}
+
+export interface Signer {
+  name: string;
+  taxCode?: string;
+  issuer?: string;
+  verdict: Verdict;
+  text: string;
+  signedAt?: string;
+  /** The instant is proven by a timestamp; otherwise it is what the signer's machine said. */
+  timestamped: boolean;
+}
+
+export interface Payment {
+  state: 'requested' | 'paid' | 'expired' | 'refunding' | 'refunded';
+  /** Euro cents. */
+  amount: number;
+  noticeNumber: string;
+  iuv?: string;
+  due: string;
+  paidAt?: string;
+  receiptId?: string;
+}
+
+/** What a service costs; one that buys the act is paid for before the act is done. */
+export interface Cost {
+  kind: 'free' | 'fee' | 'act';
+  cents: number;
+  text: string;
+}
+
+/** A service as the pages about a person's affairs know it. */
+export interface NamedService {
+  id: string;
+  title: string;
+  profiles: string[];
+  cost: Cost;
+  outcomes: { id: string; title: string }[];
 }
 
 export interface CaseDocument {
@@ -105,6 +156,9 @@ export interface Application {
   requests?: IntegrationRequest[];
   survey?: { token?: string; rated?: boolean };
   mail?: { kind: string; state: string; at: string }[];
+  payment?: Payment;
+  /** There is a file of evidence to take away. */
+  evidence?: boolean;
 }
 
 export interface ApplicationRow {
@@ -118,6 +172,7 @@ export interface ApplicationRow {
   protocol?: Protocol;
   updatedAt: string;
   createdAt: string;
+  payment?: Pick<Payment, 'state' | 'amount' | 'due'>;
 }
 
 export interface TimelineItem {

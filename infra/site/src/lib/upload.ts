@@ -1,7 +1,7 @@
 // Sends a file straight to the bucket, by an address the server has signed for exactly these bytes.
 import { call, post, Problem } from './api.ts';
 import type { AttachmentDefinition } from './form.ts';
-import type { Attachment } from './types.ts';
+import type { Attachment, Signature } from './types.ts';
 
 interface Slot {
   id: string;
@@ -49,6 +49,8 @@ export async function sha256(file: Blob): Promise<string> {
 
 interface Watch {
   progress: (percent: number) => void;
+  /** The file is there: now the server looks at it, and at its signature where it needs one. */
+  checking: () => void;
   /** What this attempt has left on the server, if it fails and cannot be taken away again. */
   left: (id: string | undefined) => void;
 }
@@ -60,13 +62,20 @@ export async function upload(application: string, field: string, file: File, wri
   watch.left(slot.id);
   try {
     await put(slot, file, watch.progress);
-    await write(() => post(`${path}/${slot.id}/completion`));
+    watch.checking();
+    const signature = await confirm(application, slot.id, write);
+    return { id: slot.id, ...described, state: 'complete', signature };
   } catch (error) {
     // A place that waits for its file would count among the files, and stop the presentation.
     await removeAttachment(application, slot.id, write).then(() => watch.left(undefined), () => undefined);
     throw error;
   }
-  return { id: slot.id, ...described, state: 'complete' };
+}
+
+/** Has the server look at a file that has arrived. Asked again it looks again, where a signature could not be verified. */
+export async function confirm(application: string, id: string, write: Writer): Promise<Signature | undefined> {
+  const answer = await write(() => post<{ signature?: Signature } | undefined>(`/applications/${application}/attachments/${id}/completion`));
+  return answer?.signature;
 }
 
 export async function removeAttachment(application: string, id: string, write: Writer): Promise<void> {

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain } from '../components/Notice.tsx';
 import { Problem } from './api.ts';
-import { t } from './i18n.ts';
+import { t, tValue } from './i18n.ts';
 import type { Attachment } from './types.ts';
 import { removeAttachment, upload, UploadFailed, type Writer } from './upload.ts';
 
@@ -12,6 +12,8 @@ export interface Sending {
   field: string;
   file: File;
   percent: number;
+  /** All of it is there, and the server is looking at it. */
+  checking?: boolean;
   failure?: string;
   /** The server refused what the file is: sending it again would change nothing. */
   refused?: boolean;
@@ -53,14 +55,16 @@ export function useUploads({ application, write, done, failed }: Ports): Uploads
       if (item.left) await removeAttachment(application, item.left, write);
       const attachment = await upload(application, item.field, item.file, write, {
         progress: (percent) => update(item.key, { percent }),
+        checking: () => update(item.key, { checking: true }),
         left: (left) => update(item.key, { left }),
       });
       forget(item.key);
       done(attachment);
-      setNews(t('file.done', { name: item.file.name }));
+      const { signature } = attachment;
+      setNews(`${t('file.done', { name: item.file.name })}${signature ? `. ${tValue('signature', signature.verdict)}` : ''}`);
     } catch (error) {
       const refused = error instanceof Problem && REFUSALS.includes(error.status);
-      update(item.key, { failure: error instanceof UploadFailed ? t('file.interrupted') : explain(error), refused });
+      update(item.key, { checking: false, failure: error instanceof UploadFailed ? t('file.interrupted') : explain(error), refused });
       failed(error);
     }
   }

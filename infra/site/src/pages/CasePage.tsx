@@ -7,6 +7,7 @@ import { Documents } from '../components/Documents.tsx';
 import { IntegrationReply } from '../components/IntegrationReply.tsx';
 import { Messages } from '../components/Messages.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
+import { PaymentFacts, UnpaidNotice } from '../components/Payment.tsx';
 import { Summary } from '../components/Summary.tsx';
 import { Withdrawal } from '../components/Withdrawal.tsx';
 import { get } from '../lib/api.ts';
@@ -15,7 +16,7 @@ import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import type { FormDefinition } from '../lib/form.ts';
 import { documentUrl, parameter } from '../lib/navigation.ts';
-import type { Application, Timeline } from '../lib/types.ts';
+import type { Application, Payment, Timeline } from '../lib/types.ts';
 
 export type FormLoader = (service: string) => Promise<FormDefinition>;
 
@@ -72,6 +73,7 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
   }, [replied]);
   const service = names.services.find((candidate) => candidate.id === application.service);
   const open = !ENDED.has(application.state);
+  const toPay = application.state === 'awaiting_payment' && application.payment?.state === 'requested' ? application.payment : undefined;
   const requests = (application.requests ?? []).filter((request) => !request.answered && !request.lapsed && application.state === 'awaiting_integration');
   return (
     <>
@@ -80,6 +82,7 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
         <p class="sv-case-state" role="status"><span class="visually-hidden">{t('case.state')} </span><StateBadge state={application.state} /></p>
       </div>
       {replied && requests.length === 0 && <Notice tone="success" title={t('reply.done')} live id={REPLIED}><p>{t('reply.doneText')}</p></Notice>}
+      {toPay && <UnpaidNotice application={application} payment={toPay} />}
       {requests.map((request) => <IntegrationReply key={request.id} application={application} request={request} done={() => reload().then(() => setReplied(true))} />)}
       {application.outcome && <Outcome application={application} titles={service?.outcomes ?? []} />}
       {application.survey && <SurveyLink survey={application.survey} />}
@@ -93,15 +96,37 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
           <Next timeline={timeline} application={application} />
         </section>
       </div>
+      {application.payment && !toPay && <PastPayment payment={application.payment} />}
       <section class="sv-block" aria-labelledby="storia">
         <h2 class="h4" id="storia">{t('case.timeline')}</h2>
         <CaseTimeline items={timeline.items} application={application} />
       </section>
       {form && <Presented application={application} form={form} />}
       <Documents application={application} />
+      {application.evidence && <Evidence application={application} />}
       <Messages application={application} items={timeline.items} done={reload} />
       {open && <Withdrawal application={application} done={() => reload().then(() => document.getElementById(HEADING)?.focus())} />}
     </>
+  );
+}
+
+function PastPayment({ payment }: { payment: Payment }) {
+  return (
+    <section class="sv-block" aria-labelledby="pagamento">
+      <h2 class="h4" id="pagamento">{t('payment.title')}</h2>
+      {['expired', 'refunding', 'refunded'].includes(payment.state) && <p>{tValue('paymentText', payment.state)}</p>}
+      <PaymentFacts payment={payment} />
+    </section>
+  );
+}
+
+function Evidence({ application }: { application: Application }) {
+  return (
+    <section class="sv-block" aria-labelledby="prova">
+      <h2 class="h4" id="prova">{t('evidence.title')}</h2>
+      <p class="sv-evidence">{t('evidence.text')}</p>
+      <p><a class="btn btn-outline-primary" href={`/api/v1/applications/${encodeURIComponent(application.id)}/evidence`}>{t('evidence.download')}</a></p>
+    </section>
   );
 }
 
@@ -122,7 +147,7 @@ function Facts({ application, chamber }: { application: Application; chamber: st
   const sealed = (application.documents ?? []).filter((document) => document.kind === 'receipt');
   return (
     <dl class="sv-definitions">
-      <div><dt>{t('case.protocol')}</dt><dd>{protocol ? t('case.protocolValue', { number: protocol.number, year: protocol.year, date: formatDate(protocol.date) }) : t('case.protocolSoon')}</dd></div>
+      <div><dt>{t('case.protocol')}</dt><dd>{protocol ? t('case.protocolValue', { number: protocol.number, year: protocol.year, date: formatDate(protocol.date) }) : noNumber(application)}</dd></div>
       {application.presentedAt && <div><dt>{t('case.presentedAt')}</dt><dd>{formatInstant(application.presentedAt)}</dd></div>}
       {deadline?.due && !ENDED.has(application.state) && <div><dt>{t('case.due')}</dt><dd>{formatDate(deadline.due)}{deadline.suspended ? ` (${t('case.suspended')})` : ''}</dd></div>}
       <div><dt>{t('case.applicant')}</dt><dd>{application.profile.name}{application.filer && `, ${t('case.filer', { name: application.filer.name })}`}</dd></div>
@@ -142,6 +167,11 @@ function Facts({ application, chamber }: { application: Application; chamber: st
       ))}
     </dl>
   );
+}
+
+function noNumber({ state }: Application): string {
+  if (state === 'expired') return t('case.protocolNever');
+  return state === 'awaiting_payment' ? t('case.protocolPaid') : t('case.protocolSoon');
 }
 
 function Next({ timeline, application }: { timeline: Timeline; application: Application }) {

@@ -9,6 +9,7 @@ import { Failure, Loading, Notice, explain } from '../components/Notice.tsx';
 import { SaveStatus } from '../components/SaveStatus.tsx';
 import { Steps } from '../components/Steps.tsx';
 import { Conflict, SignedOut } from '../components/DraftTrouble.tsx';
+import { CostLine } from '../components/Payment.tsx';
 import { Summary } from '../components/Summary.tsx';
 import { call, fieldOf, get, Problem, signedOut } from '../lib/api.ts';
 import { formatDate, today } from '../lib/dates.ts';
@@ -20,16 +21,17 @@ import { pageUrl, t, type Key } from '../lib/i18n.ts';
 import { here, loginUrl, parameter } from '../lib/navigation.ts';
 import { SIGNED_OUT } from '../lib/session.ts';
 import { keepReceipt, present } from '../lib/submission.ts';
-import type { Answers, Application, Attachment } from '../lib/types.ts';
+import type { Answers, Application, Attachment, Cost, NamedService } from '../lib/types.ts';
 
 export type FormLoader = (service: string) => Promise<FormDefinition>;
+type Services = Pick<NamedService, 'id' | 'cost'>[];
 
 interface Opened {
   application: Application;
   form: FormDefinition;
 }
 
-export function FormPage({ loadForm }: { loadForm: FormLoader }) {
+export function FormPage({ loadForm, services }: { loadForm: FormLoader; services: Services }) {
   const [opened, reload] = useLoaded<Opened>(async () => {
     const id = parameter('id');
     const application = await open(id);
@@ -42,7 +44,7 @@ export function FormPage({ loadForm }: { loadForm: FormLoader }) {
     location.replace(`${pageUrl('/pratica/')}?id=${encodeURIComponent(application.id)}`);
     return <Loading />;
   }
-  return <Editor application={application} form={form} />;
+  return <Editor application={application} form={form} cost={services.find(({ id }) => id === application.service)?.cost} />;
 }
 
 async function open(id: string): Promise<Application> {
@@ -55,7 +57,7 @@ async function open(id: string): Promise<Application> {
   }
 }
 
-function Editor({ application, form }: Opened) {
+function Editor({ application, form, cost }: Opened & { cost?: Cost }) {
   const [attachments, setAttachments] = useState<Attachment[]>(application.attachments ?? []);
   const [saveState, setSaveState] = useState<SaveState>({ kind: 'idle' });
   const [errors, setErrors] = useState<Record<string, string>>({});
@@ -156,6 +158,7 @@ function Editor({ application, form }: Opened) {
     <>
       <Steps titles={steps.map((each) => each.title)} current={current} />
       <p class="sv-on-behalf">{t('form.onBehalf', { name: application.profile.name })}</p>
+      {current === 0 && cost && <CostLine cost={cost} />}
       {saveState.kind === 'signed-out' && <SignedOut href={loginUrl(here())} />}
       {saveState.kind === 'conflict' && (
         <Conflict
@@ -186,12 +189,13 @@ function Editor({ application, form }: Opened) {
             attachments={attachments}
             uploads={uploads}
             error={errors[name]}
+            signer={signerOf(application)}
             write={(action) => draft.write(action)}
             onChange={setAttachments}
             onError={(error) => signedOut(error) && setSaveState({ kind: 'signed-out' })}
           />
         ))}
-        {step.id === SUMMARY && <Summary form={form} application={application} answers={cleanAnswers(form, answers)} attachments={attachments} edit={goTo} />}
+        {step.id === SUMMARY && <Summary form={form} application={application} answers={cleanAnswers(form, answers)} attachments={attachments} cost={cost} edit={goTo} />}
         {uploadWait && uploads.busy && <Notice tone="warning" live><p>{t('file.wait')}</p></Notice>}
         {failure !== null && (
           <Notice tone={settled(failure) ? 'danger' : 'warning'} title={settled(failure) ? t('form.notPresented') : t('form.unknownTitle')} live>
@@ -204,7 +208,7 @@ function Editor({ application, form }: Opened) {
             <button type="button" class="btn btn-outline-primary" onClick={() => goTo(steps[current - 1].id)}>{t('form.back')}</button>
           )}
           <BusyButton class="btn btn-primary" busy={presenting}>
-            {step.id !== SUMMARY ? t('form.next') : presenting ? t('form.presenting') : t('form.present')}
+            {step.id !== SUMMARY ? t('form.next') : presenting ? t('form.presenting') : cost?.kind === 'act' ? t('form.presentAndPay') : t('form.present')}
           </BusyButton>
         </div>
         <SaveStatus state={saveState} retry={() => void draft.flush()} />
@@ -339,7 +343,15 @@ function attachmentError(form: FormDefinition, name: string, attachments: Attach
   const complete = mine.filter((attachment) => attachment.state === 'complete');
   if (complete.length < mine.length) return { [name]: t('rule.pendingFile') };
   if (complete.length < definition.min) return { [name]: t('rule.required', { title: definition.title }) };
-  return {};
+  // What could not be verified yet may be presented: the server looks again, and decides.
+  const bad = mine.find((attachment) => attachment.signature?.verdict === 'invalid');
+  return bad ? { [name]: t('rule.badSignature', { name: bad.name }) } : {};
+}
+
+/** Who fills in the form for a company represents it. */
+function signerOf({ filer, profile }: Application): string {
+  const who = filer ?? profile;
+  return t('signature.signer', { name: who.name, taxCode: who.taxCode, company: profile.name });
 }
 
 /** Only a refusal says that nothing was presented: an answer that was lost, or a server that failed after its work, says nothing. */

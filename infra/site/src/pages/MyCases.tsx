@@ -3,11 +3,12 @@ import { useState } from 'preact/hooks';
 import { BusyButton } from '../components/BusyButton.tsx';
 import { StateBadge } from '../components/Badge.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
-import { firstCases, moreCases, newestFirst, type Page } from '../lib/cases.ts';
+import { firstCases, moreCases, mostPressing, newestFirst, type Page } from '../lib/cases.ts';
 import { formatDate, formatDateTime } from '../lib/dates.ts';
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t } from '../lib/i18n.ts';
-import type { ApplicationRow } from '../lib/types.ts';
+import { formatEuro } from '../lib/payment.ts';
+import type { ApplicationRow, State } from '../lib/types.ts';
 
 interface Names {
   services: { id: string; title: string }[];
@@ -20,6 +21,8 @@ export function MyCases(names: Names) {
   if (first.state === 'failed') return <Failure error={first.error} retry={() => void reload()} />;
   return <Cases first={first.value} names={names} />;
 }
+
+const WAITING = new Set<State>(['awaiting_payment', 'awaiting_integration']);
 
 function Cases({ first, names }: { first: Page; names: Names }) {
   const [rows, setRows] = useState(first.rows);
@@ -42,8 +45,8 @@ function Cases({ first, names }: { first: Page; names: Names }) {
   }
 
   const drafts = rows.filter((row) => row.state === 'draft');
-  const waiting = rows.filter((row) => row.state === 'awaiting_integration');
-  const others = rows.filter((row) => row.state !== 'draft' && row.state !== 'awaiting_integration');
+  const waiting = rows.filter((row) => WAITING.has(row.state)).sort(mostPressing);
+  const others = rows.filter((row) => row.state !== 'draft' && !WAITING.has(row.state));
   if (rows.length === 0) {
     return (
       <Notice tone="info">
@@ -94,6 +97,7 @@ function Row({ row, names }: { row: ApplicationRow; names: Names }) {
         {t('cases.chamber', { name: chamber })}, {t('cases.onBehalf', { name: row.profile.name })}
         <br />
         {row.presentedAt ? t('cases.presentedOn', { when: formatDate(row.presentedAt) }) : t('cases.savedOn', { when: formatDateTime(row.updatedAt) })}
+        {row.state === 'awaiting_payment' && row.payment && <><br /><strong>{t('cases.toPay', { amount: formatEuro(row.payment.amount), date: formatDate(row.payment.due) })}</strong></>}
         {row.expiresAt && <><br />{t('draft.expires', { when: formatDate(row.expiresAt) })}</>}
       </p>
     </li>

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { BusyButton } from '../components/BusyButton.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
+import { CostLine } from '../components/Payment.tsx';
 import { currentChamber } from '../lib/chamber.ts';
 import { formatDateTime } from '../lib/dates.ts';
 import { get, post } from '../lib/api.ts';
@@ -9,7 +10,7 @@ import { moreCases } from '../lib/cases.ts';
 import { useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import { parameter } from '../lib/navigation.ts';
-import type { Application, ApplicationRow, List, Profile } from '../lib/types.ts';
+import type { Application, ApplicationRow, List, NamedService, Profile } from '../lib/types.ts';
 
 interface Known {
   profiles: List<Profile>;
@@ -31,13 +32,17 @@ async function readDrafts(profiles: Profile[]): Promise<ApplicationRow[]> {
   }
 }
 
-export function ProfileChoice({ services }: { services: { id: string; title: string }[] }) {
+type Service = Pick<NamedService, 'id' | 'title' | 'profiles' | 'cost'>;
+
+export function ProfileChoice({ services }: { services: Service[] }) {
   const [known, reload] = useLoaded(read);
   if (known.state === 'loading') return <Loading />;
   if (known.state === 'failed') return <Failure error={known.error} retry={() => void reload()} />;
   const service = services.find((candidate) => candidate.id === parameter('servizio'));
   if (!service) return <MissingService />;
-  return <Choice service={service} known={known.value} />;
+  const may = known.value.profiles.items.filter((profile) => service.profiles.includes(profile.kind));
+  if (may.length === 0) return <Nobody incomplete={Boolean(known.value.profiles.incomplete)} retry={() => void reload()} />;
+  return <Choice service={service} known={{ ...known.value, profiles: { ...known.value.profiles, items: may } }} />;
 }
 
 function MissingService() {
@@ -49,7 +54,18 @@ function MissingService() {
   );
 }
 
-function Choice({ service, known }: { service: { id: string; title: string }; known: Known }) {
+/** A service for companies, and a person who represents none that we know of. */
+function Nobody({ incomplete, retry }: { incomplete: boolean; retry: () => void }) {
+  return (
+    <Notice tone="warning" title={t('profile.nobodyTitle')}>
+      <p>{incomplete ? t('profile.nobodyKnown') : t('profile.nobody')}</p>
+      {incomplete && <p><button type="button" class="btn btn-outline-primary btn-sm" onClick={retry}>{t('error.retry')}</button></p>}
+      <p><a href={pageUrl('/')}>{t('profile.toServices')}</a></p>
+    </Notice>
+  );
+}
+
+function Choice({ service, known }: { service: Service; known: Known }) {
   const { profiles, drafts } = known;
   const [chosen, setChosen] = useState(profiles.items.length === 1 ? profiles.items[0].id : '');
   const [missing, setMissing] = useState(false);
@@ -75,6 +91,7 @@ function Choice({ service, known }: { service: { id: string; title: string }; kn
     <>
       {drafts.length > 0 && <Drafts drafts={drafts} />}
       {profiles.incomplete && <Notice tone="warning"><p>{t('profile.incomplete')}</p></Notice>}
+      <CostLine cost={service.cost} />
       <form onSubmit={start} noValidate>
         <fieldset class="sv-field" aria-describedby={missing ? 'profilo-errore' : undefined} role="radiogroup" aria-required>
           <legend>{t('profile.question', { service: service.title })}</legend>

@@ -1,6 +1,7 @@
 // The receipt of art. 18-bis L. 241/1990, on a page made to be printed.
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { Icon } from '../components/Icon.tsx';
+import { UnpaidNotice } from '../components/Payment.tsx';
 import { get } from '../lib/api.ts';
 import { formatDate, formatInstant } from '../lib/dates.ts';
 import { useLoaded, usePolling } from '../lib/hooks.ts';
@@ -16,7 +17,8 @@ export function ReceiptPage({ services }: { services: { id: string; title: strin
   usePolling(application.state === 'ready' && waiting(application.value), reload);
   if (application.state === 'loading') return <Loading />;
   if (application.state === 'failed') return <Failure error={application.error} retry={() => void reload()} />;
-  const { id, presentedAt } = application.value;
+  const { id, presentedAt, state, payment } = application.value;
+  const toPay = state === 'awaiting_payment' ? payment : undefined;
   const receipt = application.value.receipt ?? keptReceipt(id);
   const shown = receipt ?? partOf(application.value, services);
   const caseUrl = `${pageUrl('/pratica/')}?id=${encodeURIComponent(id)}`;
@@ -26,6 +28,7 @@ export function ReceiptPage({ services }: { services: { id: string; title: strin
       <Notice tone="success" title={t('receipt.done')}>
         <p>{receipt ? t('receipt.doneText') : t('receipt.partText')}</p>
       </Notice>
+      {toPay && <UnpaidNotice application={application.value} payment={toPay} />}
       <ReceiptData receipt={shown} application={application.value} />
       <div class="sv-actions sv-no-print">
         {sealed(application.value).map((document) => (
@@ -54,8 +57,16 @@ function partOf(application: Application, services: { id: string; title: string 
   };
 }
 
-/** The number and the sealed document come within seconds. */
-const waiting = (application: Application): boolean => Boolean(application.presentedAt) && (!application.protocol || sealed(application).length === 0);
+/** The sealed document comes within seconds, and so does the number where nothing is to be paid first. */
+const waiting = (application: Application): boolean =>
+  Boolean(application.presentedAt) && (sealed(application).length === 0 || (!application.protocol && !UNNUMBERED.has(application.state)));
+
+const UNNUMBERED = new Set(['awaiting_payment', 'expired']);
+
+function noNumber({ state }: Application): string {
+  if (state === 'expired') return t('case.protocolNever');
+  return state === 'awaiting_payment' ? t('receipt.protocolPaid') : t('receipt.protocolSoon');
+}
 
 function ReceiptData({ receipt, application }: { receipt: Partial<Receipt>; application: Application }) {
   const due = receipt.due ?? application.deadline?.due;
@@ -72,7 +83,7 @@ function ReceiptData({ receipt, application }: { receipt: Partial<Receipt>; appl
         {application.protocol && (
           <Row title={t('receipt.protocol')}>{application.protocol.number}/{application.protocol.year}, {formatDate(application.protocol.date)}</Row>
         )}
-        {!application.protocol && <Row title={t('receipt.protocol')}>{t('receipt.protocolSoon')}</Row>}
+        {!application.protocol && <Row title={t('receipt.protocol')}>{noNumber(application)}</Row>}
         {due && <Row title={t('receipt.due')}>{formatDate(due)}</Row>}
         <Row title={t('receipt.silence')}>{receipt.silence}</Row>
         <Row title={t('receipt.office')}>{named(receipt.office)}</Row>

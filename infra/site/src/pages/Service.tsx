@@ -1,7 +1,9 @@
 // The sheet of a service, in the order that the national model asks for.
 import type { ComponentChildren } from 'preact';
 import { Icon } from '../components/Icon.tsx';
-import { pageUrl, t } from '../lib/i18n.ts';
+import { CostLine } from '../components/Payment.tsx';
+import { pageUrl, t, tValue } from '../lib/i18n.ts';
+import type { Cost } from '../lib/types.ts';
 
 export interface ServiceSheet {
   id: string;
@@ -12,7 +14,7 @@ export interface ServiceSheet {
   notFor: string[];
   whatYouNeed: string[];
   result: string;
-  cost: { text: string };
+  cost: Cost;
   term: { days: number; suspensionDays?: number };
   silence: { text: string };
   remedies: string;
@@ -27,6 +29,7 @@ export function Service({ service }: { service: ServiceSheet }) {
     <>
       <h1 data-element="service-title">{service.title}</h1>
       <p class="lead" data-element="service-description">{service.short}</p>
+      <CostLine cost={service.cost} />
       <p><StartLink service={service.id} /></p>
       <div class="sv-reading">
         <Section id="a-chi" title={t('service.who')}>
@@ -92,7 +95,7 @@ function StartLink({ service }: { service: string }) {
   const next = `${pageUrl('/profilo/')}?servizio=${service}`;
   return (
     <a class="btn btn-primary btn-icon" href={`${pageUrl('/accesso/')}?return=${encodeURIComponent(next)}`} data-element="service-online-access">
-      <span>{t('service.start')}</span> <Icon name="it-arrow-right" class="icon-white" />
+      <span>{tValue('start', service, t('service.start'))}</span> <Icon name="it-arrow-right" class="icon-white" />
     </a>
   );
 }

@@ -113,6 +113,7 @@ export function pagesIn(language: Language, base: string): Page[] {
     island('/profilo/', t('profile.title'), 'profile.tsx', { lead: t('profile.lead') }),
     island('/modulo/', t('form.title'), 'form.tsx', { crumbs: [home, area, { title: t('form.title') }] }),
     island('/ricevuta/', t('receipt.title'), 'receipt.tsx', { crumbs: [home, area, { title: t('receipt.title') }] }),
+    island('/pagamento/', t('payment.title'), 'payment.tsx', { crumbs: [home, area, { title: t('payment.title') }] }),
     island('/area-personale/', t('cases.title'), 'cases.tsx'),
     island('/pratica/', t('case.title'), 'case.tsx', { wide: true, ownHeading: true, crumbs: [home, area, { title: t('case.title') }] }),
     island('/valuta/', t('rating.title'), 'rating.tsx'),
