@@ -165,8 +165,8 @@ var permissionMutations = []mutation{
 	{"the archive is written under each writer's own prefix", "deletes", put([]any{"s3:DeleteObject"}, statement("PecNotifyFunction", 3, "Action")...)},
 	{"what was presented is never deleted", "snapshots", put(map[string]any{"Fn::Sub": "${DocumentsBucket.Arn}/*"}, statement("ApplicationsFunction", 6, "Resource")...)},
 	{"what was presented is never deleted", "by the office", put([]any{"s3:DeleteObject"}, statement("BackOfficeFunction", 6, "Action")...)},
-	{"seals are signed by nobody yet", "another signer", put(map[string]any{"Fn::GetAtt": "SealKey.Arn"}, statement("LoginFunction", 1, "Resource")...)},
-	{"seals are signed by nobody yet", "key management", put([]any{"kms:ScheduleKeyDeletion"}, statement("LoginFunction", 1, "Action")...)},
+	{"seals are signed by preservation alone", "another signer", put(map[string]any{"Fn::GetAtt": "SealKey.Arn"}, statement("LoginFunction", 1, "Resource")...)},
+	{"seals are signed by preservation alone", "key management", put([]any{"kms:ScheduleKeyDeletion"}, statement("LoginFunction", 1, "Action")...)},
 	{"parameters are read by name", "all of them", put([]any{map[string]any{"Fn::Sub": "arn:aws:ssm:::parameter/sportello/${Stage}/*"}}, statement("LoginFunction", 2, "Resource")...)},
 	{"parameters are read by name", "by path", put([]any{"ssm:GetParametersByPath"}, statement("LoginFunction", 2, "Action")...)},
 }

@@ -18,7 +18,7 @@ var permissionRules = []rule{
 	{"only registration writes the register, and never deletes", registerWriter},
 	{"the archive is written under each writer's own prefix", archiveWriters},
 	{"what was presented is never deleted", documentsDeleted},
-	{"seals are signed by nobody yet", sealers},
+	{"seals are signed by preservation alone", sealers},
 	{"parameters are read by name", parametersByName},
 }
 
@@ -151,11 +151,11 @@ func registerWriter(d document) (f findings) {
 }
 
 // archivePrefix is where each writer writes; the prefixes are those of shared/domain/layout.
-var archivePrefix = map[string]string{
-	"ProtocolRegistrationFunction": "register/",
-	"PecNotifyFunction":            "mail/out/",
-	"PecInboxFunction":             "mail/in/",
-	"PreservationFunction":         "packages/",
+var archivePrefix = map[string][]string{
+	"ProtocolRegistrationFunction": {"register/"},
+	"PecNotifyFunction":            {"mail/out/"},
+	"PecInboxFunction":             {"mail/in/"},
+	"PreservationFunction":         {"packages/", "days/"},
 }
 
 func archiveWriters(d document) (f findings) {
@@ -171,9 +171,10 @@ func archiveWriters(d document) (f findings) {
 			continue
 		}
 		writers++
-		prefix := archivePrefix[g.function]
 		for _, r := range list(g.statement, "Resource") {
-			f.demand(prefix != "" && text(r, "Fn::Sub") == "${ArchiveBucket.Arn}/"+prefix+"*", "%s: writes %s", g.function, text(r, "Fn::Sub"))
+			prefix, _ := strings.CutPrefix(text(r, "Fn::Sub"), "${ArchiveBucket.Arn}/")
+			own := slices.Contains(archivePrefix[g.function], strings.TrimSuffix(prefix, "*")) && strings.HasSuffix(prefix, "/*")
+			f.demand(own, "%s: writes %s", g.function, text(r, "Fn::Sub"))
 		}
 	}
 	f.demand(writers == len(archivePrefix), "%d functions write the archive", writers)
@@ -195,13 +196,19 @@ func documentsDeleted(d document) (f findings) {
 	return f
 }
 
+// sealers: one function seals, and does nothing else with the key.
 func sealers(d document) (f findings) {
+	seals := 0
 	for _, g := range d.grants() {
-		f.demand(!g.on("SealKey"), "%s: reaches the key of seals", g.function)
+		if g.on("SealKey") {
+			seals++
+			f.demand(g.function == "PreservationFunction" && slices.Equal(g.actions(), []string{"kms:Sign"}), "%s: reaches the key of seals", g.function)
+		}
 		for _, a := range g.actions() {
 			f.demand(!strings.HasPrefix(a, "kms:") || a == "kms:Sign" || a == "kms:GetPublicKey", "%s: %s", g.function, a)
 		}
 	}
+	f.demand(seals == 1, "%d grants on the key of seals", seals)
 	return f
 }
 

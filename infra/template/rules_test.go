@@ -187,7 +187,7 @@ func tlsOnly(d document) (f findings) {
 }
 
 func keysOnlySign(d document) (f findings) {
-	want := map[string]string{"IdentityKey": "RSA_2048", "SealKey": "ECC_NIST_P256"}
+	want := map[string]string{"IdentityKey": "RSA_2048", "SealKey": "RSA_3072"}
 	for _, id := range d.names("AWS::KMS::Key") {
 		f.demand(want[id] != "" && d.property(id, "KeySpec") == want[id], "%s: key spec %v", id, d.property(id, "KeySpec"))
 		f.demand(d.property(id, "KeyUsage") == "SIGN_VERIFY", "%s: does more than sign", id)

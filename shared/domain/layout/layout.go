@@ -229,26 +229,17 @@ func Block(book string, first uint64) string {
 // Seal is a sealed day of a register.
 func Seal(chamber, day string) string { return SealPrefix(chamber) + day + ".json" }
 
-// Leaves are a sealed day's records with their secret salts; Statement is what is declared of the day, StatementSignature the seal on it
-// (CMS) and StatementTimestamp the token over that seal.
-func Leaves(chamber, day string) string { return "register/" + chamber + "/leaves/" + day + ".json" }
-func Statement(chamber, day string) string {
-	return "register/" + chamber + "/statements/" + day + ".json"
-}
-func StatementSignature(chamber, day string) string {
-	return "register/" + chamber + "/statements/" + day + ".p7s"
-}
-func StatementTimestamp(chamber, day string) string {
-	return "register/" + chamber + "/statements/" + day + ".tst"
-}
+// dayFolder holds what is made of a sealed day: its records with their secret salts (Leaves), what is declared of it (Statement), the seal on that
+// (StatementSignature, CMS), the token over the seal (StatementTimestamp), the package for preservation and the provider's signed receipt.
+func dayFolder(chamber, day string) string          { return "days/" + chamber + "/" + day + "/" }
+func Leaves(chamber, day string) string             { return dayFolder(chamber, day) + "leaves.json" }
+func Statement(chamber, day string) string          { return dayFolder(chamber, day) + "statement.json" }
+func StatementSignature(chamber, day string) string { return dayFolder(chamber, day) + "statement.p7s" }
+func StatementTimestamp(chamber, day string) string { return dayFolder(chamber, day) + "statement.tst" }
+func DayPackage(chamber, day string) string         { return dayFolder(chamber, day) + "package.zip" }
+func DayPackageReceipt(chamber, day string) string  { return dayFolder(chamber, day) + "receipt.p7m" }
 
-// DayPackage is a day of the register as handed to preservation; DayPackageReceipt the provider's signed receipt; DayPackageID its name there.
-func DayPackage(chamber, day string) string {
-	return "register/" + chamber + "/packages/" + day + ".zip"
-}
-func DayPackageReceipt(chamber, day string) string {
-	return "register/" + chamber + "/packages/" + day + ".p7m"
-}
+// DayPackageID names a day's package at the provider.
 func DayPackageID(chamber, day string) string { return "registro-" + chamber + "-" + day }
 
 // MailObject is a certified message as sent; ReceivedMail one as received, by the mailbox and the digest of its bytes.
