@@ -59,12 +59,14 @@ type Settlement struct {
 
 // Refund is money that came and is no payment: it goes back.
 type Refund struct {
-	Receipt string     `json:"receipt"`
-	Cents   int        `json:"cents"`
-	Reason  Verdict    `json:"reason"`
-	At      time.Time  `json:"at"`
-	Ordered *time.Time `json:"ordered,omitempty"` // when the institute took the order
-	Settled *time.Time `json:"settled,omitempty"` // when it told that the money is back
+	Receipt string `json:"receipt"`
+	// Organization is whose money it was said to be: the payment's creditor, but for NotOurs.
+	Organization string     `json:"organization"`
+	Cents        int        `json:"cents"`
+	Reason       Verdict    `json:"reason"`
+	At           time.Time  `json:"at"`
+	Ordered      *time.Time `json:"ordered,omitempty"` // when the institute took the order
+	Settled      *time.Time `json:"settled,omitempty"` // when it told that the money is back
 }
 
 // Key is the idempotency key of the order: the same refund is never ordered twice.
@@ -250,15 +252,43 @@ func (p Payment) Apply(n Notice, v Verdict, now time.Time) Payment {
 	case Pays:
 		p.Paid = &Settlement{n.Provider, n.Receipt, n.PaidAt, n.PSP}
 	default:
-		p.Refunds = append(slices.Clone(p.Refunds), Refund{Receipt: n.Receipt, Cents: n.Cents, Reason: v, At: now})
+		p.Refunds = append(slices.Clone(p.Refunds), Refund{Receipt: n.Receipt, Organization: n.Organization, Cents: n.Cents, Reason: v, At: now})
 	}
 	return p
 }
 
-// Returned records that the money of a receipt is back; false if no refund of it was owed any more.
-func (p Payment) Returned(receipt string, at time.Time) (Payment, bool) {
+// Order records that the institute took the order to give a receipt's money back.
+func (p *Payment) Order(receipt string, at time.Time) {
+	p.Refunds = slices.Clone(p.Refunds)
 	for n, r := range p.Refunds {
-		if r.Receipt == receipt && r.Settled == nil {
+		if r.Receipt == receipt && r.Ordered == nil {
+			p.Refunds[n].Ordered = &at
+		}
+	}
+}
+
+// Rest is when the sweep looks at a payment again; zero if nothing can happen to it by itself any more.
+func (p Payment) Rest(now time.Time) time.Time {
+	if slices.ContainsFunc(p.Refunds, func(r Refund) bool { return r.Ordered == nil && r.Settled == nil }) {
+		return now
+	}
+	var next time.Time
+	if p.Application != "" && p.Paid == nil && !p.Closed {
+		next = p.Next(now)
+	}
+	if again := now.Add(AskRefund); p.Owes() && (next.IsZero() || again.Before(next)) {
+		next = again
+	}
+	return next
+}
+
+// AskRefund is how often the institute is asked about money that it should have given back, and has not told of.
+const AskRefund = 6 * time.Hour
+
+// Returned records that the money of a receipt is back, all of it; false if no such refund was owed any more.
+func (p Payment) Returned(receipt string, cents int, at time.Time) (Payment, bool) {
+	for n, r := range p.Refunds {
+		if r.Receipt == receipt && r.Cents == cents && r.Settled == nil {
 			p.Refunds = slices.Clone(p.Refunds)
 			p.Refunds[n].Settled = &at
 			return p, true

@@ -60,7 +60,7 @@ func TestDecide(t *testing.T) {
 	late := awaited()
 	late.Expired = &now
 	wrong := awaited().Apply(settled("r1", 299), payment.WrongAmount, now)
-	returned, _ := wrong.Returned("r1", now)
+	returned, _ := wrong.Returned("r1", 299, now)
 	other := settled("r2", 300)
 	other.Organization = "99000000069"
 	for name, c := range map[string]struct {
@@ -107,8 +107,8 @@ func TestBooks(t *testing.T) {
 	if diff := cmp.Diff(want, payment.Balance(p.Entries())); diff != "" {
 		t.Errorf("paid twice:\n%s", diff)
 	}
-	p, ok := p.Returned("r2", now)
-	if _, twice := p.Returned("r2", now); !ok || twice || p.State() != payment.Settled || p.Owes() {
+	p, ok := p.Returned("r2", 300, now)
+	if _, twice := p.Returned("r2", 300, now); !ok || twice || p.State() != payment.Settled || p.Owes() {
 		t.Errorf("returned %v, then %v, %s", ok, twice, p.State())
 	}
 	want = map[payment.Account]int{payment.Institute: 300, payment.Fees: -300, payment.Owed: 0}

@@ -78,6 +78,14 @@ func title(l application.Line) string {
 	switch l.Event {
 	case application.Submitted:
 		return "Istanza presentata"
+	case application.WasPaid:
+		return "Pagamento ricevuto"
+	case application.PaymentExpired:
+		return "Termine per il pagamento scaduto"
+	case application.PaymentRefunding:
+		return "Pagamento da restituire"
+	case application.PaymentRefunded:
+		return "Pagamento restituito"
 	case application.WasRegistered:
 		return "Istanza registrata al protocollo"
 	case application.TakenInCharge:
@@ -126,6 +134,10 @@ func (c Case) next() []Step {
 	switch c.State {
 	case application.Draft:
 		return []Step{{Title: "Completa e presenta l'istanza"}}
+	case application.AwaitingPayment:
+		return []Step{
+			{Title: "Il tuo pagamento", Due: c.Fee.Due}, {Title: "Registrazione al protocollo, quando il pagamento arriva"},
+		}
 	case application.Presented:
 		return []Step{{Title: "Registrazione al protocollo, di solito in pochi minuti"}, {Title: "Risposta dell'ufficio", Due: Due(c.Application).String()}}
 	case application.Registered:
@@ -156,7 +168,7 @@ func Say(ctx context.Context, t table.Table, c Case, m application.Message) (cha
 	if err != nil || there {
 		return nil, there, err
 	}
-	if c.State == application.Closed || c.State == application.Preserved {
+	if c.State == application.Closed || c.State == application.Preserved || c.Unbought() {
 		return nil, false, problem.New(problem.Conflict, "La pratica è chiusa: nessuno leggerebbe più il messaggio. Presenta una nuova istanza.")
 	}
 	if m.From == application.Applicant {

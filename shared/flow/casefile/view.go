@@ -3,12 +3,14 @@ package casefile
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sort"
 	"time"
 
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
+	"sportello/shared/domain/payment"
 	"sportello/shared/domain/pec"
 	"sportello/shared/platform/table"
 )
@@ -29,6 +31,7 @@ type View struct {
 	ExpiresAt   *time.Time       `json:"expiresAt,omitempty"` // of a draft
 	PresentedAt *time.Time       `json:"presentedAt,omitempty"`
 	Protocol    *ProtocolView    `json:"protocol,omitempty"`
+	Payment     *PaymentView     `json:"payment,omitempty"` // where a fee buys the act
 	Deadline    *DeadlineView    `json:"deadline,omitempty"`
 	Officer     *OfficerView     `json:"officer,omitempty"`
 	Outcome     *OutcomeView     `json:"outcome,omitempty"`
@@ -58,10 +61,39 @@ type AttachmentView struct {
 	SHA256    string `json:"sha256"`
 	MediaType string `json:"mediaType"`
 	State     string `json:"state"` // pending | complete
+
+	Signature *SignatureView `json:"signature,omitempty"` // where the form wants a signed file
 }
 
 // ProtocolView is a place in the register.
 type ProtocolView = application.Protocol
+
+// PaymentView is what is owed for the act, and what became of it. Only the institute's word moves it, never a browser's return.
+type PaymentView struct {
+	State        string     `json:"state"`
+	Amount       int        `json:"amount"` // euro cents
+	NoticeNumber string     `json:"noticeNumber"`
+	IUV          string     `json:"iuv"`
+	Due          string     `json:"due"`
+	PaidAt       *time.Time `json:"paidAt,omitempty"`
+	ReceiptID    string     `json:"receiptId,omitempty"`
+}
+
+// paid shows the case's payment.
+func (c Case) paid(ctx context.Context, t table.Table) (*PaymentView, error) {
+	if c.Fee == nil {
+		return nil, nil
+	}
+	p, _, err := table.Load[payment.Payment](ctx, t, layout.Payment(c.Fee.IUV), payment.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("loading payment: %w", err)
+	}
+	v := &PaymentView{State: string(p.State()), Amount: p.Cents, NoticeNumber: payment.NoticeNumber(p.IUV), IUV: p.IUV, Due: p.Due}
+	if p.Paid != nil {
+		v.PaidAt, v.ReceiptID = &p.Paid.PaidAt, p.Paid.Receipt
+	}
+	return v, nil
+}
 
 // DeadlineView is the legal clock as a date.
 type DeadlineView struct {
@@ -150,6 +182,9 @@ func (c Case) Show(ctx context.Context, t table.Table) (View, error) {
 		return View{}, err
 	}
 	v := c.brief()
+	if v.Payment, err = c.paid(ctx, t); err != nil {
+		return View{}, err
+	}
 	for _, item := range items {
 		if err := v.add(item, c.ID); err != nil {
 			return View{}, err
@@ -182,10 +217,13 @@ func (c Case) brief() View {
 	}
 	presented := c.PresentedAt()
 	v.PresentedAt = &presented
+	v.Outcome = c.outcome()
+	if c.Unbought() {
+		return v // no office owes an answer
+	}
 	v.Deadline = &DeadlineView{
 		Due: Due(c.Application).String(), Suspended: c.State == application.AwaitingIntegration, Expired: c.TermExpired != nil,
 	}
-	v.Outcome = c.outcome()
 	if c.Outcome != nil && c.Outcome.Kind != application.Withdrawal {
 		v.Survey = &SurveyView{Token: c.Application.Survey, Rated: c.Rated}
 	}
@@ -244,7 +282,7 @@ func (v *View) attachment(a application.Attachment) {
 	if a.Complete {
 		state = "complete"
 	}
-	v.Attachments = append(v.Attachments, AttachmentView{a.ID, a.Field, a.Name, a.Size, a.SHA256, a.MediaType, state})
+	v.Attachments = append(v.Attachments, AttachmentView{a.ID, a.Field, a.Name, a.Size, a.SHA256, a.MediaType, state, SignatureOf(a.Signature)})
 }
 
 func (v *View) document(d application.Document) {

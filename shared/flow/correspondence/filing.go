@@ -55,6 +55,8 @@ type Pending struct {
 	Event       string    `json:"event"`
 	Application string    `json:"application,omitempty"`
 	PresentedAt time.Time `json:"presentedAt"`
+	// Awaiting is what it waits for; "" is registration.
+	Awaiting register.Awaiting `json:"awaiting,omitempty"`
 }
 
 // File adds to a commit everything that makes a document owed to the register: the outbox row and the pending row of its day.
@@ -68,8 +70,48 @@ func File(changes *casefile.Changes, chamber string, filing Filing, event, appli
 		return owed
 	}
 	changes.Add(owed.Promise())
-	changes.Add(casefile.Row(table.Item{}, layout.Pending(chamber, owed.Day, event), Pending{event, applicationID, at}))
+	changes.Add(casefile.Row(table.Item{}, layout.Pending(chamber, owed.Day, event), Pending{Event: event, Application: applicationID, PresentedAt: at}))
 	return owed
+}
+
+// Hold adds to a commit that a document is pending on its day and waits for its payment: nothing is owed to the register yet.
+func Hold(changes *casefile.Changes, a application.Application) {
+	changes.Add(casefile.Row(table.Item{}, layout.Pending(a.Chamber, register.Date(a.PresentedAt()), a.Submission.Event), Pending{
+		Event: a.Submission.Event, Application: a.ID, PresentedAt: a.PresentedAt(), Awaiting: register.AwaitingPayment,
+	}))
+}
+
+// FilePaid is File for an application that waited for its payment: it is pending already, on the day it was presented, and the register owes it
+// its number from now.
+func FilePaid(changes *casefile.Changes, filing Filing, a application.Application, pending table.Item, now time.Time) step.Owed {
+	event := a.Submission.Event
+	owed := step.Owed{
+		Kind: step.Register, Chamber: a.Chamber, Day: register.Date(a.PresentedAt()), Event: event, Application: a.ID, CreatedAt: now,
+	}
+	owed, err := owed.With(filing)
+	if err != nil {
+		changes.Add(table.Change{}, err)
+		return owed
+	}
+	changes.Add(owed.Promise())
+	changes.Add(casefile.Row(pending, pending.Key, Pending{Event: event, Application: a.ID, PresentedAt: a.PresentedAt()}))
+	return owed
+}
+
+// Application is an application as the register will name it (DPR 445/2000 art. 53 c.1), with the files of its form.
+func Application(a application.Application, service catalogue.Service, files []application.Attachment) Filing {
+	entry := register.Entry{
+		Direction: register.In, Kind: register.Application, Event: a.Submission.Event, Application: a.ID, Chamber: a.Chamber,
+		Book:        Book(service.Chamber),
+		PresentedAt: register.Instant(a.PresentedAt()), PresentationDate: register.Date(a.PresentedAt()),
+		Senders: []register.Party{PartyOf(a.Owner)}, Recipients: []register.Party{Us(service.Chamber)},
+		Subject: service.Title, Document: register.Document{SHA256: a.Submission.Digest, MediaType: "application/json"},
+		Classification: service.Classification.Code,
+	}
+	for _, file := range files {
+		entry.Attachments = append(entry.Attachments, register.Document{SHA256: file.SHA256, MediaType: file.MediaType})
+	}
+	return Filing{Entry: entry, Target: ToApplication}
 }
 
 // Book names the register of a chamber for its entries (DPR 445/2000 art. 55: identification of the administration).

@@ -16,11 +16,17 @@ import (
 	"sportello/shared/platform/table"
 )
 
+// Payments sees to the payments that are due.
+type Payments interface {
+	Wake(ctx context.Context, key table.Key) error
+}
+
 // Config is what the step needs; every field is required.
 type Config struct {
 	Table     table.Table // applications
 	Documents archive.Documents
 	Post      step.Post
+	Payments  Payments
 	Now       step.Clock
 	NewID     step.IDs
 	Report    func(ctx context.Context, item string, err error)
@@ -31,7 +37,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
+	if c.Table == nil || c.Documents == nil || c.Payments == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
 		return nil, errors.New("deadlines: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -141,6 +147,8 @@ func (d *Desk) due(ctx context.Context, key table.Key, now time.Time, swept *Swe
 	switch {
 	case strings.HasPrefix(key.PK, "OUT#"):
 		return d.overdue(ctx, key, now, swept)
+	case strings.HasPrefix(key.PK, layout.PaymentPrefix):
+		return d.Payments.Wake(ctx, key)
 	case strings.HasPrefix(key.SK, layout.MailPrefix):
 		return d.silent(ctx, key, now)
 	}

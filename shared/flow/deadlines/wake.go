@@ -152,7 +152,7 @@ func (d *Desk) settled(ctx context.Context, c casefile.Case) (bool, error) {
 		return false, err
 	}
 	unnumbered := slices.ContainsFunc(documents, func(doc application.Document) bool {
-		return doc.Protocol == nil && doc.Kind != application.ReceiptDocument
+		return doc.Protocol == nil && doc.Kind != application.ReceiptDocument && doc.Kind != application.PaymentDocument
 	})
 	mails, err := casefile.Rows[correspondence.Mail](ctx, d.Table, c.ID, layout.MailPrefix)
 	if err != nil {

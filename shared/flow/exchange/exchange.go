@@ -21,6 +21,7 @@ import (
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/inbox"
+	"sportello/shared/flow/payment"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
@@ -157,6 +158,9 @@ func (d *Desk) Message(ctx context.Context, who access.Applicant, id, text strin
 		}
 		if c.State == application.Draft {
 			return problem.New(problem.Conflict, "La bozza non è ancora stata presentata: non c'è ancora un ufficio a cui scrivere.")
+		}
+		if c.Unbought() {
+			return problem.New(problem.Conflict, "L'istanza non è stata pagata: l'ufficio la riceve, e puoi scrivergli, quando il pagamento arriva.")
 		}
 		changes, done, err := casefile.Say(ctx, d.Table, c, m)
 		if err != nil || done {
@@ -396,8 +400,11 @@ func (d *Desk) Withdraw(ctx context.Context, who access.Applicant, id, reason st
 			return err
 		}
 		line.By, line.Document, line.Text = who.TaxCode, event, strings.TrimSpace(reason)
-		closing := at.Add(24 * time.Hour)
 		next.Outcome = &application.Outcome{Kind: application.Withdrawal, Event: event, At: at}
+		if c.State == application.AwaitingPayment {
+			return d.cancel(ctx, c, next, line)
+		}
+		closing := at.Add(24 * time.Hour)
 		next.CloseAt, next.Request = &closing, ""
 		changes.Add(c.Put(next))
 		changes.Add(casefile.Tell(c.ID, event, line))
@@ -414,4 +421,16 @@ func (d *Desk) Withdraw(ctx context.Context, who access.Applicant, id, reason st
 		return casefile.View{}, err
 	}
 	return d.Show(ctx, who, id)
+}
+
+// cancel takes back an application that nobody paid for: it never entered the register, so there is nothing to number, to close or to preserve.
+func (d *Desk) cancel(ctx context.Context, c casefile.Case, next application.Application, line application.Line) error {
+	line.Document = ""
+	var changes casefile.Changes
+	changes.Add(c.Put(next))
+	changes.Add(casefile.Tell(c.ID, next.Outcome.Event, line))
+	if err := payment.Cancel(ctx, d.Table, &changes, c, next.Outcome.At); err != nil {
+		return err
+	}
+	return changes.Commit(ctx, d.Table)
 }

@@ -31,9 +31,14 @@ func (w *World) Draft(changes ...string) string {
 // DraftOf opens a draft for a profile of somebody's.
 func (w *World) DraftOf(who access.Applicant, profile string, changes ...string) string {
 	w.T.Helper()
+	return w.open(who, Service, profile, Answers(changes...))
+}
+
+func (w *World) open(who access.Applicant, service, profile string, answers json.RawMessage) string {
+	w.T.Helper()
 	var v casefile.View
 	w.Must(func() (err error) {
-		v, err = w.Drafts.Create(ctx, who, Chamber, Service, profile)
+		v, err = w.Drafts.Create(ctx, who, Chamber, service, profile)
 		return err
 	})
 	id := v.ID
@@ -41,7 +46,7 @@ func (w *World) DraftOf(who access.Applicant, profile string, changes ...string)
 		w.Must(func() error {
 			v, err := w.Cases.Show(ctx, who, id)
 			if err == nil {
-				_, err = w.Drafts.Save(ctx, who, id, v.Version, Answers(changes...))
+				_, err = w.Drafts.Save(ctx, who, id, v.Version, answers)
 			}
 			if problem.Is(err, problem.VersionMismatch) {
 				return nil

@@ -31,8 +31,11 @@ import (
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/notify"
 	"sportello/shared/flow/office"
+	"sportello/shared/flow/payment"
 	"sportello/shared/flow/receipt"
 	"sportello/shared/flow/registration"
+	"sportello/shared/flow/sealing"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/flow/submit"
 	"sportello/shared/flow/survey"
@@ -64,9 +67,13 @@ type World struct {
 	Applications, Register *Table
 	Documents, Archive     *archive.Memory
 
-	Mail      *Mail
-	Registers *Registers
-	Keeper    *Keeper
+	Mail       *Mail
+	Registers  *Registers
+	Keeper     *Keeper
+	Institute  *Institute
+	Seals      *Seals
+	Stamper    *Stamper
+	Signatures *Signatures
 
 	RegistrationQueue, RegisteredQueue, MailQueue, PreservationQueue *queue.Memory
 
@@ -80,6 +87,9 @@ type World struct {
 	Notify       *notify.Desk
 	Inbox        *inbox.Desk
 	Keeping      *keeping.Desk
+	Sealing      *sealing.Desk
+	Verdicts     *signatures.Desk
+	Payments     *payment.Desk
 	Deadlines    *deadlines.Desk
 
 	// Reported are the errors that steps told their log.
@@ -97,13 +107,15 @@ func New(t testing.TB) *World {
 		T: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
 		Applications: NewTable(), Register: NewTable(), Documents: archive.NewMemory(), Archive: archive.NewMemory(),
 		RegistrationQueue: &queue.Memory{}, RegisteredQueue: &queue.Memory{}, MailQueue: &queue.Memory{}, PreservationQueue: &queue.Memory{},
-		Keeper: &Keeper{Packages: map[string][]byte{}},
+		Keeper: &Keeper{Packages: map[string][]byte{}}, Seals: &Seals{}, Stamper: &Stamper{},
 		Registers: &Registers{
 			Represent: map[string][]string{Giulia: {Company}, Marco: {Company}},
 			Addresses: map[string]string{Giulia: Address, Company: CompanyAddress},
 		},
 	}
 	w.Mail = &Mail{now: w.Now}
+	w.Institute = &Institute{now: w.Now}
+	w.Signatures = &Signatures{Now: w.Now}
 	w.Restart()
 	return w
 }
@@ -116,8 +128,11 @@ func (w *World) Restart() {
 	portal := func(chamber, path string) string { return "https://" + chamber + ".sportello.example.it" + path }
 	t, d := w.Applications, w.Documents
 	errs := []error{
-		set(&w.Drafts)(draft.New(draft.Config{Table: t, Documents: d, Now: w.Now, NewID: w.NewID, Report: report})),
-		set(&w.Submit)(submit.New(submit.Config{Table: t, Documents: d, Representation: w.Registers, Post: post, Now: w.Now, NewID: w.NewID})),
+		set(&w.Drafts)(draft.New(draft.Config{Table: t, Documents: d, Signatures: w.Signatures, Now: w.Now, NewID: w.NewID, Report: report})),
+		set(&w.Submit)(submit.New(submit.Config{
+			Table: t, Documents: d, Representation: w.Registers, Signatures: w.Signatures, Post: post, Now: w.Now, NewID: w.NewID,
+		})),
+		set(&w.Verdicts)(signatures.New(signatures.Config{Table: t, Documents: d, Verifier: w.Signatures, Now: w.Now})),
 		set(&w.Cases)(exchange.New(exchange.Config{Table: t, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
 		set(&w.Office)(office.New(office.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
 		set(&w.Survey)(survey.New(survey.Config{Table: t, Now: w.Now})),
@@ -125,7 +140,7 @@ func (w *World) Restart() {
 			Applications: t, Register: w.Register, Archive: w.Archive, Post: post, Now: w.Now, Random: random{w}, MailDomain: MailDomain,
 			Portal: portal, Report: report,
 		})),
-		set(&w.Receipts)(receipt.New(receipt.Config{Table: t, Documents: d, Print: printed, Now: w.Now})),
+		set(&w.Receipts)(receipt.New(receipt.Config{Table: t, Documents: d, Print: printed, Seal: w.Seals.Receipt, Now: w.Now})),
 		set(&w.Notify)(notify.New(notify.Config{
 			Table: t, Documents: d, Archive: w.Archive, Writer: w.Mail, Provider: w.Mail, Addresses: w.Registers, Now: w.Now,
 		})),
@@ -133,8 +148,16 @@ func (w *World) Restart() {
 			Table: t, Archive: w.Archive, Documents: d, Mailbox: w.Mail, Reader: w.Mail, Post: post, Now: w.Now, Report: report,
 		})),
 		set(&w.Keeping)(keeping.New(keeping.Config{Table: t, Documents: d, Archive: w.Archive, Provider: w.Keeper, Now: w.Now})),
-		set(&w.Deadlines)(deadlines.New(deadlines.Config{Table: t, Documents: d, Post: post, Now: w.Now, NewID: w.NewID, Report: report})),
+		set(&w.Sealing)(sealing.New(sealing.Config{
+			Table: t, Archive: w.Archive, Sealer: w.Seals, Stamper: w.Stamper, Post: post, Random: random{w}, Now: w.Now,
+		})),
+		set(&w.Payments)(payment.New(payment.Config{
+			Table: t, Documents: d, Archive: w.Archive, Institute: w.Institute, Post: post, Now: w.Now, Portal: portal,
+		})),
 	}
+	errs = append(errs,
+		set(&w.Deadlines)(deadlines.New(deadlines.Config{Table: t, Documents: d, Post: post, Payments: w.Payments, Now: w.Now, NewID: w.NewID, Report: report})),
+	)
 	if err := errors.Join(errs...); err != nil {
 		w.T.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (a arrival) match(ctx context.Context) (casefile.Case, bool, error) {
 		if err != nil && !problem.Is(err, problem.NotFound) {
 			return c, false, err // a table that fails for a moment must not make the message anybody's
 		}
-		if err == nil && c.Chamber == a.chamber.ID && c.State != application.Draft {
+		if err == nil && c.Chamber == a.chamber.ID && c.State != application.Draft && !c.Unbought() {
 			return c, true, nil
 		}
 	}

@@ -122,6 +122,7 @@ var kindOf = map[string]struct {
 	application.WithdrawalDocument:  {preservation.Withdrawal, preservation.In},
 	application.MessageDocument:     {preservation.Message, preservation.In},
 	application.MailDocument:        {preservation.Mail, preservation.In},
+	application.PaymentDocument:     {preservation.PaymentReceipt, preservation.In},
 }
 
 func (g *collecting) documents() error {
@@ -138,10 +139,14 @@ func (g *collecting) documents() error {
 		if err != nil {
 			return err
 		}
-		g.list = append(g.list, preservation.Document{
+		packed := preservation.Document{
 			ID: d.ID, Kind: as.kind, Name: d.Name, MediaType: d.MediaType, Size: d.Size, SHA256: d.SHA256, At: d.At, Flow: as.flow,
 			Protocol: g.stamp(d.Protocol), Signed: signed, Open: g.stored(d.Key),
-		})
+		}
+		if d.Kind == application.PaymentDocument {
+			packed.Primary, packed.Protocol = g.c.Submission.Event, g.stamp(g.c.Protocol) // it is attached to the entry that it paid for
+		}
+		g.list = append(g.list, packed)
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ const (
 	MailUntrusted Kind = "mail-untrusted"       // a message that claims to be certified and is not
 	TermExpired   Kind = "term-expired"         // the legal term ran out
 	Refused       Kind = "preservation-refused" // the provider refused the package
+	BadSignature  Kind = "signature-invalid"    // taken on trust at presentation, and not valid: ask for an integration, or decide
+	Refund        Kind = "payment-refund"       // money came that is no payment: it goes back, and the problem ends by itself when it is there
 )
 
 // Problem is one open problem.
@@ -50,6 +52,9 @@ type Problem struct {
 func TermOf(application string) string { return "TERM-" + application }
 func MailOf(mail string) string        { return "PEC-" + mail }
 func LateMailOf(mail string) string    { return "PEC-late-" + mail }
+
+func RefundOf(iuv, receipt string) string { return "PAY-" + iuv + "-" + receipt }
+func InstituteOf(iuv string) string       { return "PAY-" + iuv }
 
 // WorkOf is the id of a problem about an outbox row; the instant makes the next one, after a retry that did not help, another.
 func WorkOf(owed step.Owed, now time.Time) string {

@@ -17,12 +17,15 @@ import (
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/deadline"
 	"sportello/shared/domain/layout"
+	money "sportello/shared/domain/payment"
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
+	"sportello/shared/flow/payment"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
@@ -38,6 +41,7 @@ type Config struct {
 	Table          table.Table // applications
 	Documents      archive.Documents
 	Representation Representation
+	Signatures     signatures.Verifier
 	Post           step.Post
 	Now            step.Clock
 	NewID          step.IDs
@@ -48,7 +52,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Representation == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
+	if c.Table == nil || c.Documents == nil || c.Representation == nil || c.Signatures == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("submit: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -59,6 +63,15 @@ type Presented struct {
 	State       string           `json:"state"`
 	PresentedAt time.Time        `json:"presentedAt"`
 	Receipt     casefile.Receipt `json:"receipt"`
+	Payment     *Charge          `json:"payment,omitempty"` // where the fee buys the act: what registration waits for
+}
+
+// Charge is what is to be paid.
+type Charge struct {
+	State        string `json:"state"`
+	Amount       int    `json:"amount"` // euro cents
+	NoticeNumber string `json:"noticeNumber"`
+	Due          string `json:"due"` // YYYY-MM-DD
 }
 
 // File is a file of what was presented.
@@ -94,7 +107,8 @@ type reading struct {
 	casefile.Case
 	answers     application.Answers
 	attachments []application.Attachment
-	key         table.Item // the row of the Idempotency-Key
+	rows        map[string]table.Item // of the attachments, by id
+	key         table.Item            // the row of the Idempotency-Key
 	keyUsed     *used
 }
 
@@ -134,6 +148,9 @@ func (d *Desk) attempt(ctx context.Context, who access.Applicant, id, key, event
 	if err := d.check(ctx, r); err != nil {
 		return Presented{}, err
 	}
+	if err := d.signed(ctx, r); err != nil {
+		return Presented{}, err
+	}
 	// The snapshot goes first: a crash after it leaves a draft and an object that the retry finds equal.
 	if err := d.Documents.Put(ctx, layout.SnapshotKey(id, digest(snapshot)), snapshot, "application/json"); err != nil {
 		return Presented{}, fmt.Errorf("keeping snapshot: %w", err)
@@ -158,11 +175,9 @@ func (d *Desk) read(ctx context.Context, who access.Applicant, id, key string) (
 	if r.answers, _, _, err = casefile.One[application.Answers](ctx, d.Table, layout.Answers(id)); err != nil {
 		return reading{}, err
 	}
-	if r.attachments, err = casefile.Rows[application.Attachment](ctx, d.Table, id, layout.AttachmentPrefix); err != nil {
+	if err := d.files(ctx, &r); err != nil {
 		return reading{}, err
 	}
-	// The office's files, and those of later replies, are no part of what is presented.
-	r.attachments = casefile.Form(r.attachments)
 	before, item, there, err := casefile.One[used](ctx, d.Table, layout.Idempotency(who.TaxCode, key))
 	if err != nil {
 		return reading{}, err
@@ -171,6 +186,26 @@ func (d *Desk) read(ctx context.Context, who access.Applicant, id, key string) (
 		r.keyUsed = &before
 	}
 	return r, nil
+}
+
+// files reads the form's files with their rows: presenting writes on those that must be signed what was found of their signatures.
+func (d *Desk) files(ctx context.Context, r *reading) error {
+	items, err := table.All(ctx, d.Table, table.Query{PK: layout.Application(r.ID), Prefix: layout.AttachmentPrefix})
+	if err != nil {
+		return fmt.Errorf("reading attachments: %w", err)
+	}
+	r.rows = map[string]table.Item{}
+	for _, item := range items {
+		a, err := table.Decode[application.Attachment](item, application.Schema)
+		if err != nil {
+			return err
+		}
+		r.rows[a.ID] = item
+		r.attachments = append(r.attachments, a)
+	}
+	// The office's files, and those of later replies, are no part of what is presented.
+	r.attachments = casefile.Form(r.attachments)
+	return nil
 }
 
 // snapshot writes what is presented, the same bytes for the same content.
@@ -236,7 +271,7 @@ func (d *Desk) representation(ctx context.Context, r reading) error {
 	}
 	yes, err := d.Representation.Represents(ctx, r.Filer.TaxCode, r.Owner.TaxCode)
 	if err != nil {
-		return problem.New(problem.Unavailable, "Il Registro Imprese non risponde: non è possibile verificare ora i tuoi poteri. La bozza è salva: riprova tra poco.").Because(err)
+		return silent(err)
 	}
 	if !yes {
 		return problem.New(problem.Forbidden, "Il Registro Imprese non ti indica come rappresentante di questa impresa.")
@@ -244,17 +279,27 @@ func (d *Desk) representation(ctx context.Context, r reading) error {
 	return nil
 }
 
+// silent is what the applicant is told when the register does not answer.
+func silent(err error) error {
+	return problem.New(problem.Unavailable, "Il Registro Imprese non risponde: non è possibile verificare ora i tuoi poteri. La bozza è salva: riprova tra poco.").Because(err)
+}
+
 // commit writes the presentation: state, story, what is pending, and what is owed because of it, in one transaction.
 func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, event string) (Presented, error) {
 	now := d.Now()
-	next, line, err := r.Move(application.Submitted, now, application.Applicant)
-	if err != nil {
-		return Presented{}, err
-	}
 	service, err := catalogue.Lookup(r.Chamber, r.Service)
 	if err != nil {
 		return Presented{}, err
 	}
+	act := application.Submitted
+	if service.Cost.BuysAct() {
+		act = application.SubmittedUnpaid
+	}
+	next, line, err := r.Move(act, now, application.Applicant)
+	if err != nil {
+		return Presented{}, err
+	}
+	line.Event = application.Submitted // paid for or not, it is presented
 	term := deadline.Start(now, service.TermDays)
 	next.Term = &term
 	next.Domicile = domicile(r.Owner, r.answers.Values)
@@ -264,6 +309,10 @@ func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, even
 	line.Document = event
 
 	var changes casefile.Changes
+	owed, err := d.owe(ctx, &changes, &next, service, r)
+	if err != nil {
+		return Presented{}, err
+	}
 	changes.Add(r.Put(next))
 	changes.Add(casefile.Tell(r.ID, event, line))
 	changes.Add(casefile.Row(r.key, layout.Idempotency(r.Filer.TaxCode, key), used{r.ID, digest(snapshot)}))
@@ -271,13 +320,15 @@ func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, even
 		ID: event, Kind: application.ApplicationDocument, Name: "istanza.json", MediaType: "application/json",
 		Size: int64(len(snapshot)), SHA256: digest(snapshot), Key: layout.SnapshotKey(r.ID, digest(snapshot)), At: now,
 	}))
-	registration := correspondence.File(&changes, r.Chamber, filing(next, service, r), event, r.ID, now)
 	receipt := step.Owed{Kind: step.Receipt, Chamber: r.Chamber, Day: register.Date(now), Event: event, Application: r.ID, CreatedAt: now}
 	changes.Add(receipt.Promise())
+	if err := r.reports(&changes, receipt); err != nil {
+		return Presented{}, err
+	}
 	if err := changes.Commit(ctx, d.Table); err != nil {
 		return Presented{}, err
 	}
-	d.Post.Send(ctx, registration, receipt)
+	d.Post.Send(ctx, append(owed, receipt)...)
 	return reading{Case: casefile.Case{Application: next}, attachments: r.attachments}.presented(), nil
 }
 
@@ -329,25 +380,25 @@ func against(service catalogue.Service, answers json.RawMessage) string {
 	return form.Officer
 }
 
-// filing is the document as the register will name it (DPR 445/2000 art. 53 c.1).
-func filing(a application.Application, service catalogue.Service, r reading) correspondence.Filing {
-	entry := register.Entry{
-		Direction: register.In, Kind: register.Application, Event: a.Submission.Event, Application: a.ID, Chamber: a.Chamber,
-		Book:        correspondence.Book(service.Chamber),
-		PresentedAt: register.Instant(a.PresentedAt()), PresentationDate: register.Date(a.PresentedAt()),
-		Senders: []register.Party{correspondence.PartyOf(a.Owner)}, Recipients: []register.Party{correspondence.Us(service.Chamber)},
-		Subject: service.Title, Document: register.Document{SHA256: a.Submission.Digest, MediaType: "application/json"},
-		Classification: service.Classification.Code,
-	}
-	for _, file := range r.attachments {
-		entry.Attachments = append(entry.Attachments, register.Document{SHA256: file.SHA256, MediaType: file.MediaType})
-	}
-	return correspondence.Filing{Entry: entry, Target: correspondence.ToApplication}
-}
-
 // presented is the answer, made only of what is stored: the same at every repetition.
 func (r reading) presented() Presented {
-	return Presented{State: string(application.Presented), PresentedAt: r.PresentedAt(), Receipt: casefile.ReceiptOf(r.Application, r.attachments)}
+	p := Presented{State: string(application.Presented), PresentedAt: r.PresentedAt(), Receipt: casefile.ReceiptOf(r.Application, r.attachments)}
+	if r.Fee != nil {
+		p.State = string(application.AwaitingPayment)
+		p.Payment = &Charge{string(money.Requested), r.Fee.Cents, money.NoticeNumber(r.Fee.IUV), r.Fee.Due}
+	}
+	return p
+}
+
+// owe adds to the presentation what follows from it: the document is owed to the register, or waits for the fee that buys it.
+func (d *Desk) owe(ctx context.Context, changes *casefile.Changes, next *application.Application, s catalogue.Service, r reading) ([]step.Owed, error) {
+	now := next.PresentedAt()
+	if s.Cost.BuysAct() {
+		correspondence.Hold(changes, *next)
+		return nil, payment.Demand(ctx, d.Table, changes, next, s, now)
+	}
+	filing := correspondence.Application(*next, s, r.attachments)
+	return []step.Owed{correspondence.File(changes, r.Chamber, filing, next.Submission.Event, r.ID, now)}, nil
 }
 
 func digest(data []byte) string {

@@ -1,0 +1,218 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
+	money "sportello/shared/domain/payment"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/problems"
+	"sportello/shared/flow/step"
+	"sportello/shared/platform/table"
+)
+
+// sweep bounds what one sweep asks of the institute, which answers in its own time: the sweep has a minute for everything that is due.
+type sweep struct {
+	at    time.Time
+	calls int
+	down  bool
+}
+
+// maxCalls is how many payments one sweep looks after; the others are put off by a minute.
+const maxCalls = 50
+
+// allowed tells whether this sweep may still ask. An institute that did not answer is left in peace until the next.
+func (s *sweep) allowed(now time.Time) bool {
+	if !s.at.Equal(now) {
+		*s = sweep{at: now}
+	}
+	s.calls++
+	return !s.down && s.calls <= maxCalls
+}
+
+// Wake does what is due about a payment: the position is made, the institute is asked what it never told, refunds are ordered, and what was not
+// paid by its day, on the institute's word, expires. Nothing expires unasked.
+func (d *Desk) Wake(ctx context.Context, key table.Key) error {
+	p, item, err := table.Load[money.Payment](ctx, d.Table, key, money.Schema)
+	if err != nil {
+		return err
+	}
+	now := d.Now()
+	if p.NextAt.IsZero() || p.NextAt.After(now) || item.Key != layout.Payment(p.IUV) {
+		return nil // the index lagged
+	}
+	if !d.sweep.allowed(now) {
+		return d.change(ctx, p.IUV, func(p *money.Payment, now time.Time) { p.NextAt = now.Add(time.Minute) })
+	}
+	if err := d.attend(ctx, p, now); err != nil {
+		d.sweep.down = true
+		return d.missed(ctx, p.IUV, err)
+	}
+	return d.met(ctx, p.IUV)
+}
+
+// attend talks to the institute. Each thing learnt is recorded by itself.
+func (d *Desk) attend(ctx context.Context, p money.Payment, now time.Time) error {
+	for _, r := range p.Refunds {
+		if r.Settled != nil {
+			continue
+		}
+		settled, err := d.Institute.Refund(ctx, p.IUV, r)
+		if err != nil {
+			return fmt.Errorf("ordering refund: %w", err)
+		}
+		if settled {
+			err = d.returned(ctx, p.IUV, r.Receipt, r.Cents)
+		} else if r.Ordered == nil {
+			err = d.change(ctx, p.IUV, func(p *money.Payment, now time.Time) { p.Order(r.Receipt, now) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if p.Application == "" || p.Closed {
+		return nil
+	}
+	return d.ask(ctx, p, now)
+}
+
+// ask learns from the institute whether the payment was made.
+func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
+	c, err := casefile.Load(ctx, d.Table, p.Application)
+	if err != nil {
+		return err
+	}
+	over := p.Expired != nil || p.Overdue(now)
+	if p.Opened == nil && !over {
+		position, err := position(c.Application, p)
+		if err != nil {
+			return err
+		}
+		return d.open(ctx, p, position)
+	}
+	iupd := money.IUPD(p.Application)
+	status, err := d.Institute.Status(ctx, p.Organization, iupd)
+	if err != nil {
+		return fmt.Errorf("asking for the payment: %w", err)
+	}
+	switch {
+	case status.Paid != nil && p.Decide(*status.Paid) != money.Known:
+		return d.Record(ctx, *status.Paid, Raw{status.Raw, JSON})
+	case !status.Found && !over:
+		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Opened = nil }) // lost over there: made again
+	case !over:
+		return nil
+	}
+	// Over. What was paid by a receipt that we gave back, is closed, or was never there takes no more money.
+	if status.Found && status.Paid == nil && !status.Closed {
+		if err := d.Institute.Close(ctx, p.Organization, iupd); err != nil {
+			return fmt.Errorf("closing the position: %w", err)
+		}
+		if status, err = d.Institute.Status(ctx, p.Organization, iupd); err != nil {
+			return fmt.Errorf("asking for the payment: %w", err)
+		}
+		if status.Paid != nil { // in this very moment
+			return d.Record(ctx, *status.Paid, Raw{status.Raw, JSON})
+		}
+	}
+	return d.expire(ctx, p.IUV)
+}
+
+// expire ends a payment that can no longer be made; an application that waited for it ends with it. It was never registered, nothing of it is
+// preserved, and its day waits for it no more.
+func (d *Desk) expire(ctx context.Context, iuv string) error {
+	return step.Retry(ctx, func() error {
+		p, item, there, err := load(ctx, d.Table, iuv)
+		if err != nil || !there || p.Paid != nil || p.Closed {
+			return err
+		}
+		now := d.Now()
+		p.Closed = true
+		var changes casefile.Changes
+		if p.Expired == nil {
+			p.Expired = &now
+			if err := d.lapse(ctx, &changes, p, now); err != nil {
+				return err
+			}
+		}
+		changes.Add(row(item, p))
+		return changes.Commit(ctx, d.Table)
+	})
+}
+
+func (d *Desk) lapse(ctx context.Context, changes *casefile.Changes, p money.Payment, now time.Time) error {
+	c, err := casefile.Load(ctx, d.Table, p.Application)
+	if err != nil {
+		return err
+	}
+	next, line, err := c.Move(application.PaymentExpired, now, application.System)
+	if err != nil {
+		return err
+	}
+	line.Text = "Il pagamento di " + Euro(p.Cents) + " non è arrivato in tempo: l'istanza non viene registrata. Per continuare presentane una nuova."
+	changes.Add(c.Put(next))
+	changes.Add(casefile.Tell(c.ID, c.Submission.Event+"-unpaid", line))
+	return forget(ctx, d.Table, changes, c)
+}
+
+// met puts a payment that was looked after before the sweep again, if there is anything left to wait for.
+func (d *Desk) met(ctx context.Context, iuv string) error {
+	return step.Retry(ctx, func() error {
+		p, item, there, err := load(ctx, d.Table, iuv)
+		if err != nil || !there {
+			return err
+		}
+		now := d.Now()
+		closing, err := problems.Close(ctx, d.Table, p.Chamber, problems.InstituteOf(iuv), now)
+		if err != nil {
+			return err
+		}
+		changes := casefile.Changes{List: closing}
+		if !p.NextAt.IsZero() && !p.NextAt.After(now) {
+			p.NextAt, p.Misses = p.Rest(now), 0
+			changes.Add(row(item, p))
+		}
+		if len(changes.List) == 0 {
+			return nil
+		}
+		return changes.Commit(ctx, d.Table)
+	})
+}
+
+// patience is after how many silences in a row the office is told.
+const patience = 5
+
+// missed puts a payment off whose institute did not answer, at growing distances; in the end the office has a problem, and the asking goes on.
+func (d *Desk) missed(ctx context.Context, iuv string, cause error) error {
+	err := step.Retry(ctx, func() error {
+		p, item, there, err := load(ctx, d.Table, iuv)
+		now := d.Now()
+		if err != nil || !there || p.NextAt.After(now) || p.NextAt.IsZero() {
+			return err
+		}
+		p.NextAt = now.Add(step.Backoff(p.Misses))
+		p.Misses++
+		var changes casefile.Changes
+		changes.Add(row(item, p))
+		if p.Misses >= patience {
+			opened, ok, err := problems.Open(ctx, d.Table, p.Chamber, problems.Problem{
+				ID: problems.InstituteOf(iuv), Kind: problems.Overdue, At: now, Application: p.Application,
+				Text: "L'istituto di pagamento non risponde a più domande su un pagamento: si continua a chiedere.",
+			})
+			if err != nil {
+				return err
+			}
+			if ok {
+				changes.List = append(changes.List, opened)
+			}
+		}
+		return changes.Commit(ctx, d.Table)
+	})
+	if err != nil {
+		return fmt.Errorf("putting off: %w (after: %w)", err, cause)
+	}
+	return cause
+}
