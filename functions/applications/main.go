@@ -50,8 +50,12 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 		return nil, err
 	}
 	table, documents := assembly.Table(p, env.Applications), assembly.Bucket(p, env.Documents)
+	verifier, err := assembly.Signatures(p, table, documents)
+	if err != nil {
+		return nil, err
+	}
 	drafts, err := draft.New(draft.Config{
-		Table: table, Documents: documents, Now: p.Now, NewID: p.NewID,
+		Table: table, Documents: documents, Signatures: verifier, Now: p.Now, NewID: p.NewID,
 		Report: func(ctx context.Context, item string, err error) {
 			p.Log.WarnContext(ctx, "went on", "item", item, "error", err)
 		},

@@ -13,15 +13,21 @@ import (
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/receipt"
+	"sportello/shared/flow/sealing"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/pdf"
 	"sportello/shared/platform/provider"
 	"sportello/shared/platform/queue"
+	seal "sportello/shared/platform/sealing"
+	"sportello/shared/platform/timestamp"
 )
 
 type handler struct {
-	receipts *receipt.Desk
-	keeping  *keeping.Desk
+	receipts   *receipt.Desk
+	statements *sealing.Desk
+	keeping    *keeping.Desk
+	verdicts   *signatures.Desk
 }
 
 // work does what an envelope asks for.
@@ -29,8 +35,12 @@ func (h handler) work(ctx context.Context, e queue.Envelope) error {
 	switch step.Kind(e.Kind) {
 	case step.Receipt:
 		return h.receipts.Make(ctx, e)
+	case step.Statement:
+		return h.statements.Declare(ctx, e)
 	case step.Preserve:
 		return h.keeping.Keep(ctx, e)
+	case step.Verify:
+		return h.verdicts.Settle(ctx, e)
 	}
 	return fmt.Errorf("working on %q: %w: unknown kind", e.Kind, queue.ErrPermanent)
 }
@@ -58,6 +68,31 @@ func print(w io.Writer, a application.Application, r casefile.Receipt) error {
 		p.Attachments = append(p.Attachments, pdf.File{Name: f.Name, SHA256: f.SHA256})
 	}
 	return pdf.Receipt(w, p)
+}
+
+// sealReceipt seals a printed receipt as the chamber's.
+func sealReceipt(s *seal.Sealer) receipt.Sealer {
+	return func(ctx context.Context, printed []byte, a application.Application, at time.Time) ([]byte, error) {
+		chamber, ok := catalogue.ChamberByID(a.Chamber)
+		if !ok {
+			return nil, fmt.Errorf("sealing for an unknown chamber %q", a.Chamber)
+		}
+		return s.PDF(ctx, printed, seal.Note{At: at, Name: chamber.Name, Reason: "Ricevuta di presentazione (legge 241/1990, articolo 18-bis)"})
+	}
+}
+
+// stamps is the time-stamping authority.
+type stamps struct{ client *timestamp.Client }
+
+var _ sealing.Stamper = stamps{}
+
+// Stamp implements sealing.Stamper.
+func (s stamps) Stamp(ctx context.Context, content []byte) ([]byte, error) {
+	token, err := s.client.Stamp(ctx, content)
+	if errors.Is(err, timestamp.ErrRefused) {
+		return nil, fmt.Errorf("%w: %w", sealing.ErrRefused, err)
+	}
+	return token, err
 }
 
 // keeper is the preservation provider.

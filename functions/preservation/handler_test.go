@@ -45,7 +45,7 @@ func TestWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Receipts = desk
-	handle := sqs.Handler(slog.New(slog.DiscardHandler), handler{desk, w.Keeping}.work)
+	handle := sqs.Handler(slog.New(slog.DiscardHandler), handler{desk, w.Keeping, w.Verdicts}.work)
 	id := w.Draft()
 	w.Attach(id, "prova.pdf")
 	w.Present(id)
@@ -83,7 +83,7 @@ func TestWork(t *testing.T) {
 	if out, err := handle(context.Background(), event(t, "receipt.json", owed)); err != nil || len(out.BatchItemFailures) != 0 {
 		t.Errorf("%+v, %v", out, err)
 	}
-	if err := (handler{desk, w.Keeping}).work(context.Background(), owed.Envelope); !errors.Is(err, queue.ErrPermanent) {
+	if err := (handler{desk, w.Keeping, w.Verdicts}).work(context.Background(), owed.Envelope); !errors.Is(err, queue.ErrPermanent) {
 		t.Errorf("unknown kind: %v", err)
 	}
 }

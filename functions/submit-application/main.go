@@ -62,8 +62,13 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
+	table, documents := assembly.Table(p, env.Applications), assembly.Bucket(p, env.Documents)
+	verifier, err := assembly.Signatures(p, table, documents)
+	if err != nil {
+		return nil, err
+	}
 	desk, err := submit.New(submit.Config{
-		Table: assembly.Table(p, env.Applications), Documents: assembly.Bucket(p, env.Documents),
+		Table: table, Documents: documents, Signatures: verifier,
 		Representation: assembly.Representation{Client: register}, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
 	})
 	if err != nil {

@@ -65,11 +65,16 @@ func inRange(ms int64) bool {
 // localClockFile returns the name of the offset's file, or "" wherever the clock must not be moved. The law's clock may
 // move only where nothing is real, and the address of AWS proves it: loopback is never the cloud.
 func localClockFile(getenv func(string) string) string {
-	endpoint, err := url.Parse(getenv("AWS_ENDPOINT_URL"))
-	if err != nil || !isLoopback(endpoint.Hostname()) {
+	if !isLocal(getenv) {
 		return ""
 	}
 	return getenv("LOCAL_CLOCK_FILE")
+}
+
+// isLocal tells whether AWS is this computer.
+func isLocal(getenv func(string) string) bool {
+	endpoint, err := url.Parse(getenv("AWS_ENDPOINT_URL"))
+	return err == nil && isLoopback(endpoint.Hostname())
 }
 
 func isLoopback(host string) bool {

@@ -29,6 +29,8 @@ type Process struct {
 	NewID   func() string
 	Metrics *Metrics
 	Stage   string
+	// Local tells that AWS is this computer: what must not be reached in the cloud (loopback) is the outside world here.
+	Local bool
 
 	parameters parameterStore
 	prefix     string
@@ -79,6 +81,7 @@ func New(ctx context.Context, env Environment) (*Process, error) {
 		NewID:      NewIDs(clock.Now, nil).New,
 		Metrics:    NewMetrics(os.Stdout, clock.Now, env.Stage, functionName()),
 		Stage:      env.Stage,
+		Local:      isLocal(os.Getenv),
 		parameters: newParameterStore(config),
 		prefix:     env.Parameters,
 	}, nil

@@ -16,6 +16,7 @@ import (
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
@@ -23,10 +24,11 @@ import (
 
 // Config is what the desk needs; every field is required.
 type Config struct {
-	Table     table.Table // applications
-	Documents archive.Documents
-	Now       step.Clock
-	NewID     step.IDs
+	Table      table.Table // applications
+	Documents  archive.Documents
+	Signatures signatures.Verifier
+	Now        step.Clock
+	NewID      step.IDs
 	// Report is told what went wrong and stopped nobody.
 	Report func(ctx context.Context, item string, err error)
 }
@@ -36,7 +38,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
+	if c.Table == nil || c.Documents == nil || c.Signatures == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
 		return nil, errors.New("draft: incomplete configuration")
 	}
 	return &Desk{c}, nil

@@ -17,6 +17,7 @@ import (
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
@@ -136,10 +137,11 @@ func touch(c casefile.Case, now time.Time, raise bool) (table.Change, error) {
 	return c.Put(next)
 }
 
-// Completed says that a file is there and is what was declared.
+// Completed says that a file is there and is what was declared, and what its signatures are worth where the form wants them.
 type Completed struct {
-	ID    string `json:"id"`
-	State string `json:"state"`
+	ID        string                  `json:"id"`
+	State     string                  `json:"state"`
+	Signature *casefile.SignatureView `json:"signature,omitempty"`
 }
 
 // Complete looks at the bytes that were uploaded and keeps them under their digest.
@@ -152,6 +154,7 @@ func (d *Desk) Complete(ctx context.Context, who access.Applicant, id, attachmen
 // may touch. Crash: before the commit the copy is an orphan under its digest, and the next completion makes the same copy.
 func Confirm(ctx context.Context, d Config, attachment string, raise bool, load Loader, own func(application.Attachment) bool) (Completed, error) {
 	now := d.Now()
+	var kept application.Attachment
 	err := step.Retry(ctx, func() error {
 		c, err := load()
 		if err != nil {
@@ -164,22 +167,41 @@ func Confirm(ctx context.Context, d Config, attachment string, raise bool, load 
 		if !there || !own(a) {
 			return problem.Hidden()
 		}
-		if a.Complete {
+		if kept = a; a.Complete && !signatures.Pending([]application.Attachment{a}) {
 			return nil
 		}
-		if err := verify(ctx, d.Documents, layout.UploadKey(c.ID, a.ID), a); err != nil {
+		if kept, err = confirmed(ctx, d, c, a); err != nil {
 			return err
 		}
-		if err := d.Documents.Copy(ctx, layout.UploadKey(c.ID, a.ID), layout.DocumentKey(c.ID, a.SHA256)); err != nil {
-			return err
-		}
-		a.Complete = true
 		var changes casefile.Changes
-		changes.Add(casefile.Row(item, item.Key, a))
+		changes.Add(casefile.Row(item, item.Key, kept))
 		changes.Add(touch(c, now, raise))
 		return changes.Commit(ctx, d.Table)
 	})
-	return Completed{attachment, "complete"}, err
+	return Completed{attachment, "complete", casefile.SignatureOf(kept.Signature)}, err
+}
+
+// confirmed looks at a file that was not there before, and at the signatures of one that the form wants signed. A verdict that is bad does not
+// refuse the file: its owner reads why, and takes another.
+func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Attachment) (application.Attachment, error) {
+	if !a.Complete {
+		if err := verify(ctx, d.Documents, layout.UploadKey(c.ID, a.ID), a); err != nil {
+			return a, err
+		}
+		if err := d.Documents.Copy(ctx, layout.UploadKey(c.ID, a.ID), layout.DocumentKey(c.ID, a.SHA256)); err != nil {
+			return a, err
+		}
+		a.Complete = true
+	}
+	if !signatures.Wanted(c.Service, a.Field) {
+		return a, nil
+	}
+	report, err := signatures.Look(ctx, d.Documents, d.Signatures, c.ID, a, d.Now())
+	if err != nil {
+		return a, err
+	}
+	a.Signature = &report
+	return a, nil
 }
 
 // verify compares the bytes in the bucket with what was declared: length, digest, and the type their first bytes show.

@@ -28,8 +28,12 @@ func (w *World) Deliver(m queue.Message) error {
 		err = w.Notify.Send(ctx, m.Envelope)
 	case step.Receipt:
 		err = w.Receipts.Make(ctx, m.Envelope)
+	case step.Statement:
+		err = w.Sealing.Declare(ctx, m.Envelope)
 	case step.Preserve:
 		err = w.Keeping.Keep(ctx, m.Envelope)
+	case step.Verify:
+		err = w.Verdicts.Settle(ctx, m.Envelope)
 	default:
 		w.T.Fatalf("a message of kind %q", m.Kind)
 	}

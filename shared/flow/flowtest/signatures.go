@@ -1,0 +1,54 @@
+package flowtest
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"sportello/shared/domain/signature"
+)
+
+// Signatures plays the verifier: a file is signed by whoever its words name (SignedBy), validly unless it says that it is broken. While Down,
+// nothing can be verified.
+type Signatures struct {
+	Down  bool
+	Now   func() time.Time
+	Asked int
+}
+
+// SignedBy is a file that the verifier takes as signed by a person.
+func SignedBy(taxCode string) string { return "%PDF-1.7 listino, firmato da " + taxCode + "\n" }
+
+// Broken makes the signature of a file worthless.
+func Broken(file string) string { return file + "alterato\n" }
+
+// Verify implements signatures.Verifier.
+func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at time.Time) (signature.Report, error) {
+	s.Asked++
+	body, err := io.ReadAll(io.NewSectionReader(file, 0, size))
+	if err != nil {
+		return signature.Report{}, err
+	}
+	r := signature.Report{
+		Schema: signature.Schema, Format: signature.PAdES, Verdict: signature.Valid, Code: signature.OK, CheckedAt: s.Now(), ReferenceTime: at, Size: size,
+	}
+	_, rest, signed := strings.Cut(string(body), "firmato da ")
+	if !signed {
+		r.Format, r.Verdict, r.Code, r.Text = signature.None, signature.Invalid, signature.Unsigned, "Il file non è firmato."
+		return r, nil
+	}
+	person, rest, _ := strings.Cut(rest, "\n")
+	switch {
+	case strings.HasPrefix(rest, "alterato"):
+		r.Verdict, r.Code, r.Text = signature.Invalid, signature.Altered, "La firma non è valida: il file è cambiato dopo la firma."
+	case s.Down:
+		r.Verdict, r.Code, r.Text = signature.Indeterminate, signature.Unreachable, "La firma non è verificabile ora."
+	default:
+		r.Text = "La firma è valida."
+	}
+	r.Signers = []signature.Signer{{
+		Name: person, TaxCode: person, Verdict: r.Verdict, Code: r.Code, Text: r.Text, TimeThatCounts: at, Qualified: true, CoversWholeDocument: true,
+	}}
+	return r, nil
+}
