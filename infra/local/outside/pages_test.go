@@ -89,6 +89,8 @@ func TestPages(t *testing.T) {
 		"/istituto":                 "callback-twice",
 		"/istituto/avviso":          "Numero di avviso",
 		"/protocollo":               "Nessuna registrazione",
+		"/firma":                    "Giulia Rinaldi",
+		"/fiducia":                  "Fiduciaria di Prova Radice",
 		"/persone":                  "RNLGLI79D52F205F",
 		"/guasti":                   "mancata.consegna",
 		"/gestionale":               "senza chiave",
@@ -157,6 +159,7 @@ func TestFormsOfThePages(t *testing.T) {
 		"/pec/hold":                {url.Values{"on": {"1"}}, http.StatusSeeOther},
 		"/pec/" + id + "/receipts": {url.Values{"kind": {"errore-consegna"}, "recipient": {milano}, "flaw": {"unsigned"}}, http.StatusSeeOther},
 		"/registri":                {url.Values{"service": {"inad"}, "mode": {"down"}}, http.StatusSeeOther},
+		"/fiducia":                 {url.Values{"service": {"ocsp"}, "mode": {"down"}}, http.StatusSeeOther},
 		"/pacchetti/next":          {url.Values{"next": {"refuse"}}, http.StatusSeeOther},
 		"/pacchetti/ignoto":        {url.Values{"refuse": {"0"}}, http.StatusBadRequest},
 		"/scrivi":                  {url.Values{"from": {"x"}}, http.StatusBadRequest},
@@ -169,6 +172,12 @@ func TestFormsOfThePages(t *testing.T) {
 			checkPage(t, path, resp, body)
 		}
 	}
+	if got := w.fiduciary.Switches().Mode("ocsp"); got != "down" {
+		t.Errorf("OCSP is %s", got)
+	}
+	resp, body = w.form("/firma", url.Values{"persona": {"giulia"}, "fault": {"?"}})
+	wantStatus(t, resp, body, http.StatusBadRequest)
+	checkPage(t, "/firma", resp, body)
 	if _, held := w.provider.Holding(); !held {
 		t.Error("the hold is not on")
 	}

@@ -272,7 +272,7 @@ func wantStatus(t *testing.T, resp *http.Response, body []byte, status int) {
 
 func TestFilesForTheSupervisor(t *testing.T) {
 	w := start(t)
-	for _, name := range []string{"ca.pem", "pec-ca.pem", "preservation-ca.pem", "personas.json", "mailboxes.json", "preservation.json", "institute.json", "protocols.json"} {
+	for _, name := range []string{"ca.pem", "pec-ca.pem", "preservation-ca.pem", "personas.json", "mailboxes.json", "preservation.json", "institute.json", "protocols.json", "trust-operator.pem"} {
 		if _, err := os.Stat(filepath.Join(w.data, name)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -106,14 +106,14 @@ func (t *Trust) listElement(issued, next time.Time) *etree.Element {
 	for _, name := range []string{RSA, ECDSA} {
 		s := t.authorities[name]
 		info := addService(services, typeQC, s, granted, s.Certificate.NotBefore)
-		extend(info, "ForeSignatures", "ForeSeals")
+		extend(info, s, "ForeSignatures", "ForeSeals")
 	}
 	stamps := t.authorities[Stamps]
 	addService(services, typeStamp, stamps, granted, stamps.Certificate.NotBefore)
 	old := t.authorities[Withdrawn]
 	services = addProvider(providers, old.definition)
 	info := addService(services, typeQC, old, withdrawn, since)
-	extend(info, "ForeSignatures")
+	extend(info, old, "ForeSignatures")
 	history := info.Parent().CreateElement("ServiceHistory").CreateElement("ServiceHistoryInstance")
 	fillService(history, typeQC, old, granted, old.Certificate.NotBefore, false)
 	return root
@@ -183,12 +183,16 @@ func fillService(e *etree.Element, kind string, a *Authority, status string, sin
 	add(e, "StatusStartingTime", xmlTime(since))
 }
 
-// extend says what a CA/QC service issues certificates for (TS 119 612, 5.5.9.4).
-func extend(info *etree.Element, purposes ...string) {
+// extend says what a CA/QC service issues certificates for, and since when it goes on telling the
+// revocation of certificates that have expired (TS 119 612, 5.5.9.4 and 5.5.9.1).
+func extend(info *etree.Element, a *Authority, purposes ...string) {
 	list := info.CreateElement("ServiceInformationExtensions")
 	for _, p := range purposes {
 		e := list.CreateElement("Extension")
 		e.CreateAttr("Critical", "true")
 		addIn(e.CreateElement("AdditionalServiceInformation"), "URI", "en", forServices+p)
 	}
+	e := list.CreateElement("Extension")
+	e.CreateAttr("Critical", "false")
+	add(e, "ExpiredCertsRevocationInfo", xmlTime(a.Certificate.NotBefore))
 }

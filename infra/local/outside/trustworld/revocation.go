@@ -60,6 +60,7 @@ const (
 var (
 	basicResponse = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
 	nonceID       = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
+	archiveCutoff = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}
 	ecdsaSHA256   = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 )
 
@@ -138,6 +139,7 @@ func (t *Trust) responseData(a *Authority, asked []certID, nonce []byte) ([]byte
 					t.addStatus(b, a, q.serial, from)
 					b.AddASN1GeneralizedTime(from)
 					b.AddASN1(tagged(0), func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(until) })
+					b.AddASN1(tagged(1), func(b *cryptobyte.Builder) { addCutoff(b, a.Certificate.NotBefore) })
 				})
 			}
 		})
@@ -148,6 +150,16 @@ func (t *Trust) responseData(a *Authority, asked []certID, nonce []byte) ([]byte
 		}
 	})
 	return b.Bytes()
+}
+
+// addCutoff says since when the answers keep certificates that have expired (RFC 6960, 4.4.4): always.
+func addCutoff(b *cryptobyte.Builder, since time.Time) {
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(archiveCutoff)
+			b.AddASN1(der.OCTET_STRING, func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(since.UTC()) })
+		})
+	})
 }
 
 // addStatus says unknown of what the authority did not issue (RFC 6960, 2.2).

@@ -181,6 +181,9 @@ func TestStandings(t *testing.T) {
 			if answer.Status != want || answer.ProducedAt.Sub(f.Clock.Now()).Abs() > time.Minute {
 				t.Errorf("status %d, want %d; produced at %v", answer.Status, want, answer.ProducedAt)
 			}
+			if len(answer.Extensions) != 1 || !answer.Extensions[0].Id.Equal(archiveCutoff) {
+				t.Error("the answer does not say that expired certificates are kept")
+			}
 			list, err := x509.ParseRevocationList(f.call("GET", id.Certificate.CRLDistributionPoints[0], "", nil, http.StatusOK))
 			if err != nil {
 				t.Fatal(err)
