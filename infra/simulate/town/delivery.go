@@ -115,8 +115,13 @@ func (w *World) consumer(q *store.Queue, body []byte) string {
 	case w.queues.mail:
 		return "notify"
 	}
-	if e, err := queue.Parse(body); err == nil && e.Kind == string(step.Receipt) {
-		return "receipt"
+	if e, err := queue.Parse(body); err == nil {
+		switch step.Kind(e.Kind) {
+		case step.Receipt:
+			return "receipt"
+		case step.Verify:
+			return "verify"
+		}
 	}
 	return "keep"
 }
@@ -133,8 +138,11 @@ func (w *World) consume(i *instance, q *store.Queue, batch []queue.Received) []s
 		return queue.Consume(ctx, batch, i.notify.Send, report)
 	}
 	return queue.Consume(ctx, batch, func(ctx context.Context, e queue.Envelope) error {
-		if e.Kind == string(step.Receipt) {
+		switch step.Kind(e.Kind) {
+		case step.Receipt:
 			return i.receipts.Make(ctx, e)
+		case step.Verify:
+			return i.verdicts.Settle(ctx, e)
 		}
 		return i.keeping.Keep(ctx, e)
 	}, report)

@@ -12,6 +12,7 @@ import (
 
 	"sportello/infra/simulate/fault"
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/signature"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/draft"
@@ -22,6 +23,7 @@ import (
 	"sportello/shared/flow/office"
 	"sportello/shared/flow/receipt"
 	"sportello/shared/flow/registration"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/flow/submit"
 	"sportello/shared/flow/survey"
@@ -40,6 +42,7 @@ type instance struct {
 	notify       *notify.Desk
 	inbox        *inbox.Desk
 	keeping      *keeping.Desk
+	verdicts     *signatures.Desk
 	deadlines    *deadlines.Desk
 }
 
@@ -70,10 +73,10 @@ func (w *World) wire() *instance {
 	p := partners{w}
 	i := &instance{}
 	i.drafts = must(draft.New(draft.Config{
-		Table: applications, Documents: documents, Now: w.clock, NewID: w.newID, Report: func(context.Context, string, error) {},
+		Table: applications, Documents: documents, Signatures: verifier{w}, Now: w.clock, NewID: w.newID, Report: func(context.Context, string, error) {},
 	}))
 	i.submit = must(submit.New(submit.Config{
-		Table: applications, Documents: documents, Representation: p, Post: post, Now: w.clock, NewID: w.newID,
+		Table: applications, Documents: documents, Representation: p, Signatures: verifier{w}, Post: post, Now: w.clock, NewID: w.newID,
 	}))
 	i.cases = must(exchange.New(exchange.Config{Table: applications, Documents: documents, Post: post, Now: w.clock, NewID: w.newID}))
 	i.office = must(office.New(office.Config{
@@ -92,6 +95,7 @@ func (w *World) wire() *instance {
 		Table: applications, Archive: archive, Documents: documents, Mailbox: p, Reader: w.mail, Post: post, Now: w.clock, Report: w.report,
 	}))
 	i.keeping = must(keeping.New(keeping.Config{Table: applications, Documents: documents, Archive: archive, Provider: p, Now: w.clock}))
+	i.verdicts = must(signatures.New(signatures.Config{Table: applications, Documents: documents, Verifier: verifier{w}, Now: w.clock}))
 	i.deadlines = must(deadlines.New(deadlines.Config{
 		Table: applications, Documents: documents, Post: post, Now: w.clock, NewID: w.newID, Report: w.report,
 	}))
@@ -184,6 +188,20 @@ func (p partners) Represents(_ context.Context, person, company string) (yes boo
 		return err
 	})
 	return yes, err
+}
+
+// verifier looks at signatures as the real one does: what its partners do not answer is a verdict that is owed.
+type verifier struct{ *World }
+
+var _ signatures.Verifier = verifier{}
+
+// Verify implements signatures.Verifier.
+func (v verifier) Verify(_ context.Context, file io.ReaderAt, size int64, at time.Time) (r signature.Report, err error) {
+	err = v.inject.Do("signatures.Verify", fault.Read, nil, func() (err error) {
+		r, err = v.revocation.Verify(file, size, v.now, at)
+		return err
+	})
+	return r, err
 }
 
 // Send implements notify.Provider.

@@ -25,6 +25,9 @@ func (w *World) forecast() {
 	for day := 2 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
 		w.outage(day, &w.registers.AddressesDown)
 	}
+	for day := 3 + w.sky.IntN(10); day < w.Days; day += 10 + w.sky.IntN(20) {
+		w.outage(day, &w.revocation.Down)
+	}
 	for day := 1 + w.sky.IntN(6); day < w.Days; day += 3 + w.sky.IntN(12) {
 		w.add(w.moment(day), true, w.wipe)
 	}

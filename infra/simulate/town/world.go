@@ -57,6 +57,7 @@ type World struct {
 	mail         *outside.Mail
 	keeper       *outside.Keeper
 	registers    *outside.Registers
+	revocation   *outside.Revocation
 	inject       *fault.Injector
 	audit        *audit.Auditor
 	instances    []*instance // of every function, by how many run at once
@@ -91,7 +92,7 @@ func New(o Options) *World {
 		Options: o, now: o.Start, life: source(o.Seed, 1), sky: source(o.Seed, 2), ids: source(o.Seed, 3),
 		chambers:     catalogue.Chambers()[:o.Chambers],
 		applications: store.NewTable(), register: store.NewTable(), documents: store.NewArchive(), archive: store.NewArchive(),
-		keeper: outside.NewKeeper(), registers: outside.NewRegisters(), reading: map[string]bool{}, errands: map[string]*errand{}, byPerson: map[*person][]*errand{},
+		keeper: outside.NewKeeper(), registers: outside.NewRegisters(), revocation: &outside.Revocation{}, reading: map[string]bool{}, errands: map[string]*errand{}, byPerson: map[*person][]*errand{},
 		tokens: map[string]bool{}, history: sha256.New(), tally: map[string]int{},
 	}
 	w.furnish()
