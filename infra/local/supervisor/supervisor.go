@@ -165,8 +165,9 @@ func (s *Supervisor) parameters() map[string]string {
 		"ObjectLockMode": "GOVERNANCE", "ObjectLockDays": "1",
 		"SpidIssuer": outside + "/spid", "CieIssuer": outside + "/cie", "OidcClientId": clientID, "InfocamereClientId": clientID, "PdndClientId": clientID, "PdndPurposeId": pdndPurpose,
 		"CompaniesUrl": outside + "/registro-imprese", "InipecUrl": outside + "/inipec",
-		"InadUrl": outside + "/inad", "PdndUrl": outside + "/pdnd", "PreservationUrl": outside + "/conservazione",
-		"PecSmtp": s.addresses.SMTP, "PecImap": s.addresses.IMAP, "PecDomain": "sportello.example.it",
+		"InadUrl": outside + "/inad", "PdndUrl": outside + "/pdnd", "PreservationUrl": outside + "/conservazione", "TimestampUrl": outside + "/trust/tsa",
+		"TrustListUrl": outside + "/trust/TSL-IT.xml",
+		"PecSmtp":      s.addresses.SMTP, "PecImap": s.addresses.IMAP, "PecDomain": "sportello.example.it",
 		"AlarmEmail": "allarmi@sportello.example.it",
 	}
 }
