@@ -94,10 +94,9 @@ type Signer struct {
 // Timestamped tells whether a trusted timestamp proves when the signature was there.
 func (s Signer) Timestamped() bool { return s.TimestampedAt != nil }
 
-// SignedBy tells whether one of these persons (those who represent the company) has signed the whole file validly. It says nothing of
-// other signatures of the same file: the report's own verdict does.
+// SignedBy tells whether the file is valid as a whole and one of these persons (those who represent the company) has signed all of it.
 func (r Report) SignedBy(taxCodes ...string) bool {
-	return slices.ContainsFunc(r.Signers, func(s Signer) bool {
+	return r.Verdict == Valid && slices.ContainsFunc(r.Signers, func(s Signer) bool {
 		return s.Verdict == Valid && s.CoversWholeDocument && s.TaxCode != "" &&
 			slices.ContainsFunc(taxCodes, func(c string) bool { return strings.EqualFold(strings.TrimSpace(c), s.TaxCode) })
 	})

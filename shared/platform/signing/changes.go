@@ -1,0 +1,340 @@
+package signing
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+
+	"sportello/shared/platform/pdffile"
+)
+
+// errChanged is a change after a signature that is more than another signature.
+var errChanged = errors.New("PDF changed after a signature")
+
+// unchanged tells whether what was added to a PDF after a signature is only what later signatures need (ISO 32000-1 12.8.2.2, and what
+// ETSI EN 319 142-1 adds): further signature fields with their signatures, the security store, document timestamps.
+//
+// The signed revision is read as a file of its own, cut at the signature's end. Every object that a later revision replaces must be one
+// that such an addition replaces, and changed only as it does; a new object may not fill a place that the signed revision already
+// named, or its pages would change without being touched.
+func unchanged(now *pdffile.File, all []*signed, s *signed) error {
+	data := now.Data()
+	then, err := pdffile.Open(data[:s.end])
+	if err != nil {
+		return err
+	}
+	later := len(now.Sections) - len(then.Sections)
+	if later < 0 || !sameSections(now.Sections[later:], then.Sections) {
+		return errChanged
+	}
+	if later == 0 {
+		if len(bytes.Trim(data[s.end:], "\r\n\t \x00")) > 0 {
+			return errChanged
+		}
+		return nil
+	}
+	c := changes{now: now, then: then, signatures: map[int]bool{}}
+	for _, other := range all {
+		if other.end > s.end {
+			c.signatures[other.number] = true
+		}
+	}
+	return c.check(now.Sections[:later])
+}
+
+func sameSections(a, b []pdffile.Section) bool {
+	return slices.EqualFunc(a, b, func(x, y pdffile.Section) bool { return x.At == y.At })
+}
+
+type changes struct {
+	now, then  *pdffile.File
+	root       pdffile.Dict
+	signatures map[int]bool // numbers of the objects that hold later signatures
+}
+
+func (c *changes) check(sections []pdffile.Section) error {
+	root, err := c.then.Root()
+	if err != nil {
+		return err
+	}
+	c.root = root
+	if !reflect.DeepEqual(c.now.Trailer["Root"], c.then.Trailer["Root"]) || c.now.Trailer["Encrypt"] != nil {
+		return errChanged
+	}
+	replaced, added := map[int]bool{}, map[int]bool{}
+	for _, section := range sections {
+		for number := range section.Entries {
+			if e, there := c.then.Entry(number); there && e.InUse() {
+				replaced[number] = true
+			} else {
+				added[number] = true
+			}
+		}
+	}
+	delete(added, 0)
+	for number := range replaced {
+		if err := c.replaced(number); err != nil {
+			return err
+		}
+	}
+	return c.dangling(added)
+}
+
+// dangling looks for references of the signed revision to objects that only came later.
+func (c *changes) dangling(added map[int]bool) error {
+	if len(added) == 0 {
+		return nil
+	}
+	return c.then.All(func(_ int, o any) error {
+		if names(o, added) {
+			return errChanged
+		}
+		return nil
+	})
+}
+
+func names(o any, numbers map[int]bool) bool {
+	switch v := o.(type) {
+	case pdffile.Ref:
+		return numbers[v.Number]
+	case pdffile.Array:
+		return slices.ContainsFunc(v, func(one any) bool { return names(one, numbers) })
+	case pdffile.Dict:
+		for _, one := range v {
+			if names(one, numbers) {
+				return true
+			}
+		}
+	case *pdffile.Stream:
+		return names(v.Dict, numbers)
+	}
+	return false
+}
+
+// replaced judges one object that a later revision has anew.
+func (c *changes) replaced(number int) error {
+	before, err := c.then.Object(number)
+	if err != nil {
+		return err
+	}
+	after, err := c.now.Object(number)
+	if err != nil {
+		return err
+	}
+	if c.allowed(pdffile.Ref{Number: number}, before, after) {
+		return nil
+	}
+	return errChanged
+}
+
+func (c *changes) allowed(id pdffile.Ref, before, after any) bool {
+	if same(before, after) || c.is(id, c.then.Trailer["Info"]) {
+		return true // Info is said about the document, and shown nowhere in it
+	}
+	if x, ok := before.(*pdffile.Stream); ok {
+		y, ok := after.(*pdffile.Stream)
+		return ok && c.is(id, c.root["Metadata"]) && x.Dict["Subtype"] == pdffile.Name("XML") && y.Dict["Subtype"] == pdffile.Name("XML")
+	}
+	if x, ok := before.(pdffile.Array); ok {
+		y, ok := after.(pdffile.Array)
+		return ok && (c.extended(x, y) || storeArray(y) && c.inStore(id))
+	}
+	x, ok := before.(pdffile.Dict)
+	y, ok2 := after.(pdffile.Dict)
+	if !ok || !ok2 {
+		return false
+	}
+	switch {
+	case c.is(id, c.then.Trailer["Root"]):
+		return c.catalog(x, y)
+	case c.is(id, c.root["AcroForm"]):
+		return c.form(x, y)
+	case c.is(id, c.root["DSS"]) || c.inStore(id):
+		return storeDict(x) && storeDict(y)
+	case x["Type"] == pdffile.Name("Page"):
+		return sameBut(x, y, "Annots") && c.extendedValue(x["Annots"], y["Annots"])
+	}
+	return c.signedField(id, x, y)
+}
+
+func (c *changes) is(id pdffile.Ref, o any) bool {
+	r, ok := o.(pdffile.Ref)
+	return ok && r.Number == id.Number
+}
+
+// catalog may gain the store, and a form where there was none.
+func (c *changes) catalog(x, y pdffile.Dict) bool {
+	if !sameBut(x, y, "DSS", "AcroForm", "Extensions", "Metadata", "Version") || !c.storeValue(x["DSS"]) || !c.storeValue(y["DSS"]) {
+		return false
+	}
+	if metadata, ok := y["Metadata"]; x["Metadata"] != nil && (!ok || !c.xml(metadata)) {
+		return false
+	}
+	if same(x["AcroForm"], y["AcroForm"]) {
+		return true
+	}
+	before, _ := c.then.Resolve(x["AcroForm"])
+	after, _ := c.now.Resolve(y["AcroForm"])
+	old, _ := before.(pdffile.Dict)
+	form, ok := after.(pdffile.Dict)
+	return ok && c.form(old, form)
+}
+
+func (c *changes) xml(o any) bool {
+	v, err := c.now.Resolve(o)
+	s, ok := v.(*pdffile.Stream)
+	return err == nil && ok && s.Dict["Subtype"] == pdffile.Name("XML")
+}
+
+func (c *changes) storeValue(o any) bool {
+	if o == nil {
+		return true
+	}
+	v, err := c.now.Resolve(o)
+	d, ok := v.(pdffile.Dict)
+	return err == nil && ok && storeDict(d)
+}
+
+// form may gain signature fields that are signed.
+func (c *changes) form(x, y pdffile.Dict) bool {
+	return sameBut(x, y, "Fields", "SigFlags") && c.extendedValue(x["Fields"], y["Fields"])
+}
+
+// extendedValue compares two lists that may be elsewhere.
+func (c *changes) extendedValue(x, y any) bool {
+	before, err1 := c.then.Resolve(x)
+	after, err2 := c.now.Resolve(y)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	if before == nil {
+		before = pdffile.Array{}
+	}
+	if after == nil {
+		after = pdffile.Array{}
+	}
+	a, ok1 := before.(pdffile.Array)
+	b, ok2 := after.(pdffile.Array)
+	return ok1 && ok2 && c.extended(a, b)
+}
+
+// extended tells whether a list only gained signature fields that are signed.
+func (c *changes) extended(x, y pdffile.Array) bool {
+	if len(y) < len(x) || !same(x, y[:len(x)]) {
+		return false
+	}
+	return !slices.ContainsFunc(y[len(x):], func(o any) bool { return !c.newField(o) })
+}
+
+func (c *changes) newField(o any) bool {
+	ref, ok := o.(pdffile.Ref)
+	if !ok {
+		return false
+	}
+	if e, there := c.then.Entry(ref.Number); there && e.InUse() {
+		return false
+	}
+	v, err := c.now.Resolve(ref)
+	d, ok := v.(pdffile.Dict)
+	return err == nil && ok && c.signed(ref, d)
+}
+
+// signed tells whether a dictionary is a signature field, or the widget of one, whose signature is among those that are judged here.
+func (c *changes) signed(id pdffile.Ref, d pdffile.Dict) bool {
+	if d["A"] != nil || d["AA"] != nil {
+		return false
+	}
+	if parent, ok := d["Parent"].(pdffile.Ref); ok && d["FT"] == nil {
+		v, err := c.now.Resolve(parent)
+		field, ok := v.(pdffile.Dict)
+		return err == nil && ok && field["Parent"] == nil && field["FT"] == pdffile.Name("Sig") && c.signed(parent, field)
+	}
+	if d["FT"] != pdffile.Name("Sig") {
+		return false
+	}
+	if value, ok := d["V"].(pdffile.Ref); ok {
+		return c.signatures[value.Number]
+	}
+	return inner(d, "V") != nil && c.signatures[id.Number]
+}
+
+// signedField tells whether a signature field that was empty was signed, in its own place.
+func (c *changes) signedField(id pdffile.Ref, x, y pdffile.Dict) bool {
+	return x["FT"] == pdffile.Name("Sig") && x["V"] == nil && c.signed(id, y) && sameBut(x, y, "V", "AP", "AS", "F", "M", "MK", "DA", "Lock")
+}
+
+// storeKeys are what a security store is made of; in VRI, names are digests of signatures.
+var storeKeys = []pdffile.Name{"Type", "Certs", "OCSPs", "CRLs", "VRI", "Cert", "OCSP", "CRL", "TU", "TS"}
+
+func storeDict(d pdffile.Dict) bool {
+	for key := range d {
+		if !slices.Contains(storeKeys, key) && len(key) != 40 {
+			return false
+		}
+	}
+	return true
+}
+
+func storeArray(a pdffile.Array) bool {
+	return !slices.ContainsFunc(a, func(o any) bool { _, ok := o.(pdffile.Ref); return !ok })
+}
+
+// inStore tells whether an object is a list or dictionary of the signed revision's store.
+func (c *changes) inStore(id pdffile.Ref) bool {
+	v, err := c.then.Resolve(c.root["DSS"])
+	dss, ok := v.(pdffile.Dict)
+	if err != nil || !ok || !storeDict(dss) {
+		return false
+	}
+	return names(dss, map[int]bool{id.Number: true}) || c.inVRI(dss["VRI"], id)
+}
+
+func (c *changes) inVRI(o any, id pdffile.Ref) bool {
+	v, err := c.then.Resolve(o)
+	vri, ok := v.(pdffile.Dict)
+	if err != nil || !ok {
+		return false
+	}
+	for _, one := range vri {
+		if c.is(id, one) {
+			return true
+		}
+		v, err := c.then.Resolve(one)
+		if d, ok := v.(pdffile.Dict); err == nil && ok && names(d, map[int]bool{id.Number: true}) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameBut compares two dictionaries but for some keys.
+func sameBut(x, y pdffile.Dict, but ...pdffile.Name) bool {
+	for _, pair := range [2][2]pdffile.Dict{{x, y}, {y, x}} {
+		for key, value := range pair[0] {
+			if !slices.Contains(but, key) && !same(value, pair[1][key]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// same compares two objects by what they say, not by where they stand.
+func same(x, y any) bool {
+	switch a := x.(type) {
+	case pdffile.String:
+		b, ok := y.(pdffile.String)
+		return ok && a.Hex == b.Hex && bytes.Equal(a.Value, b.Value)
+	case pdffile.Array:
+		b, ok := y.(pdffile.Array)
+		return ok && slices.EqualFunc(a, b, same)
+	case pdffile.Dict:
+		b, ok := y.(pdffile.Dict)
+		return ok && len(a) == len(b) && sameBut(a, b)
+	case *pdffile.Stream:
+		b, ok := y.(*pdffile.Stream)
+		return ok && same(a.Dict, b.Dict) && bytes.Equal(a.Raw, b.Raw)
+	}
+	return x == y
+}
