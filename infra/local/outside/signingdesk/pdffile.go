@@ -10,38 +10,51 @@ import (
 	"strings"
 )
 
-// document is a PDF to be continued by incremental updates (ISO 32000-1, 7.5.6). It reads what it
-// needs of files with a plain cross-reference table; the others are refused by name.
+// document is a PDF to be continued by incremental updates (ISO 32000-1, 7.5.6). Only what these
+// need is read: where the objects are, in tables or in streams (7.5.8), and the few that change.
 type document struct {
-	raw     []byte
-	trailer dictionary
-	offsets map[int]int
-	table   int // where the newest cross-reference table is
+	raw      []byte
+	trailer  dictionary
+	places   map[int]place
+	newest   int  // where the newest cross-reference section is
+	streamed bool // that section is a stream, and so must the next be
 }
 
+// place is where an object is: at an offset of the file or, when stream is not 0, the index-th in an
+// object stream.
+type place struct{ offset, stream, index int }
+
 var (
-	errNoPDF      = errors.New("non comincia come un PDF")
-	errBroken     = errors.New("la sua struttura è danneggiata")
-	errCompressed = errors.New("la sua tabella degli oggetti è compressa (PDF 1.5); salvarlo come PDF/A-1 o PDF 1.4")
-	errEncrypted  = errors.New("è cifrato")
+	errNoPDF     = errors.New("non comincia come un PDF")
+	errBroken    = errors.New("la sua struttura è danneggiata")
+	errEncrypted = errors.New("è cifrato")
 )
+
+// maxSections is more revisions than any real file has.
+const maxSections = 200
 
 func openPDF(raw []byte) (*document, error) {
 	if !bytes.Contains(raw[:min(1024, len(raw))], []byte("%PDF-")) {
 		return nil, errNoPDF
 	}
-	d := &document{raw: raw, offsets: map[int]int{}}
+	d := &document{raw: raw, places: map[int]place{}}
 	var err error
-	if d.table, err = startOf(raw); err != nil {
+	if d.newest, err = startOf(raw); err != nil {
 		return nil, err
 	}
-	for at, rounds := d.table, 0; ; rounds++ {
-		trailer, err := d.readTable(at)
-		if err != nil || rounds > 1000 {
-			return nil, errors.Join(err, errBroken)
+	read := map[int]bool{}
+	for at := d.newest; ; {
+		if read[at] || len(read) == maxSections {
+			return nil, errBroken
+		}
+		read[at] = true
+		trailer, err := d.readSection(at)
+		if err != nil {
+			return nil, errBroken
 		}
 		if d.trailer == nil {
 			d.trailer = trailer
+			_, d.streamed = trailer.get("W")
 		}
 		previous, has := trailer.get("Prev")
 		if !has {
@@ -55,6 +68,38 @@ func openPDF(raw []byte) (*document, error) {
 		return nil, errEncrypted
 	}
 	return d, nil
+}
+
+// readSection adds the places of one cross-reference section that no newer one has.
+func (d *document) readSection(at int) (dictionary, error) {
+	if at < 0 || at >= len(d.raw) {
+		return nil, errBroken
+	}
+	rest, plain := bytes.CutPrefix(d.raw[at:], []byte("xref"))
+	if !plain {
+		return d.readStreamSection(at)
+	}
+	trailer, err := d.readTable(rest)
+	if err != nil {
+		return nil, err
+	}
+	// A file for old and new readers has a stream beside the table (7.5.8.4).
+	if beside, has := trailer.get("XRefStm"); has {
+		if at, err = strconv.Atoi(beside); err != nil || at < 0 || at >= len(d.raw) {
+			return nil, errBroken
+		}
+		if _, err := d.readStreamSection(at); err != nil {
+			return nil, err
+		}
+	}
+	return trailer, nil
+}
+
+// found keeps the newest place of an object.
+func (d *document) found(n int, p place) {
+	if _, newer := d.places[n]; !newer {
+		d.places[n] = p
+	}
 }
 
 // startOf reads the last startxref.
@@ -74,15 +119,8 @@ func startOf(raw []byte) (int, error) {
 	return at, nil
 }
 
-// readTable adds the entries of one cross-reference table that no newer one has.
-func (d *document) readTable(at int) (dictionary, error) {
-	if at < 0 || at >= len(d.raw) {
-		return nil, errBroken
-	}
-	rest, plain := bytes.CutPrefix(d.raw[at:], []byte("xref"))
-	if !plain {
-		return nil, errCompressed
-	}
+// readTable reads the table that follows the word xref.
+func (d *document) readTable(rest []byte) (dictionary, error) {
 	lines := scanner{rest}
 	for {
 		first := lines.next()
@@ -100,8 +138,8 @@ func (d *document) readTable(at int) (dictionary, error) {
 			if err != nil {
 				return nil, errBroken
 			}
-			if _, newer := d.offsets[n]; !newer && kind == "n" {
-				d.offsets[n] = offset
+			if kind == "n" {
+				d.found(n, place{offset: offset})
 			}
 		}
 	}
@@ -142,17 +180,31 @@ func number(value string) int {
 
 // object is the value of an object; of a stream, its dictionary.
 func (d *document) object(n int) (string, error) {
-	at, found := d.offsets[n]
-	if !found || at < 0 || at >= len(d.raw) {
+	p, found := d.places[n]
+	if !found {
 		return "", errBroken
+	}
+	if p.stream != 0 {
+		return d.packed(p)
+	}
+	body, err := d.bodyAt(p.offset)
+	if err != nil {
+		return "", err
+	}
+	end, err := valueEnd(body, 0, 0)
+	return string(body[:end]), err
+}
+
+// bodyAt is the file from an object's value on.
+func (d *document) bodyAt(at int) ([]byte, error) {
+	if at < 0 || at >= len(d.raw) {
+		return nil, errBroken
 	}
 	head := heading.FindIndex(d.raw[at:min(at+64, len(d.raw))])
 	if head == nil {
-		return "", errBroken
+		return nil, errBroken
 	}
-	body := bytes.TrimLeft(d.raw[at+head[1]:], whitespace)
-	end, err := valueEnd(body, 0, 0)
-	return string(body[:end]), err
+	return bytes.TrimLeft(d.raw[at+head[1]:], whitespace), nil
 }
 
 func (d *document) dictionary(n int) (dictionary, error) {
@@ -257,19 +309,32 @@ func (u *update) write() []byte {
 		numbers = append(numbers, n)
 	}
 	slices.Sort(numbers)
-	var table strings.Builder
+	offsets := map[int]int{}
 	for _, n := range numbers {
-		fmt.Fprintf(&table, "%d 1\n%010d 00000 n \n", n, b.Len())
+		offsets[n] = b.Len()
 		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", n, u.objects[n])
 	}
-	trailer := dictionary{{"Size", strconv.Itoa(u.next)}}
+	start := b.Len()
+	if u.doc.streamed {
+		u.writeStream(&b, numbers, offsets)
+	} else {
+		fmt.Fprintf(&b, "xref\n")
+		for _, n := range numbers {
+			fmt.Fprintf(&b, "%d 1\n%010d 00000 n \n", n, offsets[n])
+		}
+		fmt.Fprintf(&b, "trailer\n%s\n", u.trailer(u.next))
+	}
+	fmt.Fprintf(&b, "startxref\n%d\n%%%%EOF\n", start)
+	return b.Bytes()
+}
+
+// trailer is the new section's: what it says of the document stays.
+func (u *update) trailer(size int) dictionary {
+	d := dictionary{{"Size", strconv.Itoa(size)}}
 	for _, key := range []string{"Root", "Info", "ID"} {
 		if v, has := u.doc.trailer.get(key); has {
-			trailer = trailer.with(key, v)
+			d = d.with(key, v)
 		}
 	}
-	trailer = trailer.with("Prev", strconv.Itoa(u.doc.table))
-	start := b.Len()
-	fmt.Fprintf(&b, "xref\n%strailer\n%s\nstartxref\n%d\n%%%%EOF\n", table.String(), trailer, start)
-	return b.Bytes()
+	return d.with("Prev", strconv.Itoa(u.doc.newest))
 }

@@ -340,28 +340,108 @@ func TestContentsThatAreNotToBeTaken(t *testing.T) {
 func TestWhatCannotBeSigned(t *testing.T) {
 	d := start(t)
 	pdf := sample(t)
-	compressed := bytes.Replace(pdf, []byte("xref\n0 "), []byte("9 0 obj"), 1)
+	noTable := bytes.Replace(pdf, []byte("xref\n0 "), []byte("9 0 obj"), 1)
+	encrypted := bytes.Replace(pdf, []byte("/Info 9 0 R"), []byte("/Encrypt 9 0 R"), 1)
 	for name, c := range map[string]struct {
 		r     Request
 		field string
 	}{
-		"persona":          {Request{Persona: "nessuno", Content: pdf}, "persona"},
-		"second":           {Request{Persona: "giulia", Second: "nessuno", Content: pdf}, "second"},
-		"style":            {Request{Persona: "giulia", Style: "xades", Content: pdf}, "style"},
-		"key":              {Request{Persona: "giulia", Key: "dsa", Content: pdf}, "key"},
-		"fault":            {Request{Persona: "giulia", Fault: "?", Content: pdf}, "fault"},
-		"fault elsewhere":  {Request{Persona: "giulia", Fault: "appended", Content: pdf}, "fault"},
-		"no file":          {Request{Persona: "giulia"}, "file"},
-		"not a PDF":        {Request{Persona: "giulia", Style: "pades", Content: []byte("testo")}, "file"},
-		"PDF with nothing": {Request{Persona: "giulia", Style: "pades", Content: []byte("%PDF-1.4\nstartxref\n99999\n%%EOF")}, "file"},
-		"compressed PDF":   {Request{Persona: "giulia", Style: "pades", Content: compressed}, "file"},
-		"bomb in a text":   {Request{Persona: "giulia", Fault: "pdf-bomb", Content: []byte("testo")}, "file"},
+		"persona":           {Request{Persona: "nessuno", Content: pdf}, "persona"},
+		"second":            {Request{Persona: "giulia", Second: "nessuno", Content: pdf}, "second"},
+		"style":             {Request{Persona: "giulia", Style: "xades", Content: pdf}, "style"},
+		"key":               {Request{Persona: "giulia", Key: "dsa", Content: pdf}, "key"},
+		"fault":             {Request{Persona: "giulia", Fault: "?", Content: pdf}, "fault"},
+		"fault elsewhere":   {Request{Persona: "giulia", Fault: "appended", Content: pdf}, "fault"},
+		"no file":           {Request{Persona: "giulia"}, "file"},
+		"not a PDF":         {Request{Persona: "giulia", Style: "pades", Content: []byte("testo")}, "file"},
+		"PDF with nothing":  {Request{Persona: "giulia", Style: "pades", Content: []byte("%PDF-1.4\nstartxref\n99999\n%%EOF")}, "file"},
+		"PDF with no table": {Request{Persona: "giulia", Style: "pades", Content: noTable}, "file"},
+		"encrypted PDF":     {Request{Persona: "giulia", Style: "pades", Content: encrypted}, "file"},
+		"bomb in a text":    {Request{Persona: "giulia", Fault: "pdf-bomb", Content: []byte("testo")}, "file"},
 	} {
 		_, err := d.Sign(c.r)
 		var wrong *FieldError
 		if !errors.As(err, &wrong) || wrong.Field != c.field || wrong.Text == "" {
 			t.Errorf("%s: %v, want a word about %s", name, err, c.field)
 		}
+	}
+}
+
+// packedPDF is a PDF as recent programs write it: objects in a compressed stream, and a compressed
+// cross-reference stream with the predictor "up".
+func packedPDF(t *testing.T) []byte {
+	t.Helper()
+	squeeze := func(raw []byte) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		if _, err := z.Write(raw); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.5\n")
+	inner := []string{
+		"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 5 0 R/Resources<<>>>>",
+	}
+	var pairs, values string
+	for i, v := range inner {
+		pairs += fmt.Sprintf("%d %d ", i+1, len(values))
+		values += v + " "
+	}
+	packed := squeeze([]byte(pairs + values))
+	objects := b.Len()
+	fmt.Fprintf(&b, "4 0 obj\n<</Type/ObjStm/N 3/First %d/Filter/FlateDecode/Length 7 0 R>>\nstream\n%s\nendstream\nendobj\n", len(pairs), packed)
+	content := b.Len()
+	b.WriteString("5 0 obj\n<</Length 0>>\nstream\n\nendstream\nendobj\n")
+	length := b.Len()
+	fmt.Fprintf(&b, "7 0 obj\n%d\nendobj\n", len(packed))
+	table := b.Len()
+	var rows []byte
+	var above [4]byte
+	for _, r := range [][4]byte{
+		{0, 0, 0, 0}, {2, 0, 4, 0}, {2, 0, 4, 1}, {2, 0, 4, 2}, {1, byte(objects >> 8), byte(objects)}, {1, byte(content >> 8), byte(content)},
+		{1, byte(table >> 8), byte(table)}, {1, byte(length >> 8), byte(length)},
+	} {
+		rows = append(rows, 2)
+		for i := range r {
+			rows = append(rows, r[i]-above[i])
+		}
+		above = r
+	}
+	rows = squeeze(rows)
+	fmt.Fprintf(&b, "6 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Root 1 0 R/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 4>>/Length %d>>\n"+
+		"stream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n", len(rows), rows, table)
+	return b.Bytes()
+}
+
+func TestSignaturesInsidePackedPDF(t *testing.T) {
+	d := start(t)
+	original := packedPDF(t)
+	raw := d.mustSign(t, Request{Style: "pades-twice", Content: original}).Content
+	contents, signatures := covered(t, raw)
+	if len(signatures) != 2 || !bytes.HasPrefix(raw, original) || bytes.Contains(raw, []byte("trailer")) {
+		t.Fatalf("%d signatures; a table after a stream: %v", len(signatures), bytes.Contains(raw, []byte("trailer")))
+	}
+	for i := range signatures {
+		if _, err := d.verify(t, "DER", signatures[i], contents[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	doc, err := openPDF(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page, err := doc.firstPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if annotations, _ := page.get("Annots"); strings.Count(annotations, " R") != 2 {
+		t.Errorf("the page has the annotations %s", annotations)
 	}
 }
 
