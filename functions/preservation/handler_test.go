@@ -10,14 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"sportello/shared/domain/application"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/receipt"
+	"sportello/shared/flow/sealing"
 	"sportello/shared/platform/queue"
 	"sportello/shared/platform/queue/sqs"
+	seal "sportello/shared/platform/sealing"
+	"sportello/shared/platform/sealing/sealingtest"
 )
 
 // event is the event of a file, about an outbox row.
@@ -35,17 +39,22 @@ func event(t *testing.T, file string, m queue.Message) events.SQSEvent {
 	return e
 }
 
-// The receipt is a PDF, printed as the same bytes whenever it is asked for; the package of a closed case goes the same way.
+// The receipt is a sealed PDF, of the same bytes whenever it is asked for; the package of a closed case goes the same way, and a day's statement.
 func TestWork(t *testing.T) {
 	w := flowtest.New(t)
 	c := w.Receipts.Config
-	c.Print = print
+	key, chain, _ := sealingtest.New(t)
+	sealer, err := seal.New(key, chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Print, c.Seal = print, sealReceipt(sealer)
 	desk, err := receipt.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Receipts = desk
-	handle := sqs.Handler(slog.New(slog.DiscardHandler), handler{desk, w.Keeping, w.Verdicts}.work)
+	handle := sqs.Handler(slog.New(slog.DiscardHandler), handler{desk, w.Sealing, w.Keeping, w.Verdicts}.work)
 	id := w.Draft()
 	w.Attach(id, "prova.pdf")
 	w.Present(id)
@@ -66,6 +75,9 @@ func TestWork(t *testing.T) {
 		if err != nil || !bytes.HasPrefix(body, []byte("%PDF-")) {
 			t.Errorf("the receipt is %q, %v", body[:min(len(body), 20)], err)
 		}
+		if !bytes.Contains(body, []byte("/SubFilter /ETSI.CAdES.detached /M (D:20261123090000+00'00')")) {
+			t.Error("the receipt is not sealed with the instant of its presentation")
+		}
 	}
 	if keys, _ := w.Documents.List(context.Background(), "documents/", "", 10); !made || len(keys) != 2 {
 		t.Errorf("made %v, objects %v", made, keys)
@@ -78,12 +90,27 @@ func TestWork(t *testing.T) {
 		}
 	}
 	w.State(closed, application.Preserved)
+	w.At(time.Date(2027, 1, 7, 9, 0, 0, 0, time.UTC))
+	w.CloseDays()
+	for _, m := range w.Waiting() {
+		if err := w.Deliver(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range w.PreservationQueue.Take() {
+		if out, err := handle(context.Background(), event(t, "receipt.json", m)); err != nil || len(out.BatchItemFailures) != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	if _, ok, err := sealing.Find(context.Background(), w.Applications, flowtest.Chamber, "2026-11-23"); err != nil || !ok {
+		t.Errorf("the day is not declared: %v", err)
+	}
 	// A kind that is none is acknowledged: no retry makes it one.
 	owed.Kind = "XXX"
 	if out, err := handle(context.Background(), event(t, "receipt.json", owed)); err != nil || len(out.BatchItemFailures) != 0 {
 		t.Errorf("%+v, %v", out, err)
 	}
-	if err := (handler{desk, w.Keeping, w.Verdicts}).work(context.Background(), owed.Envelope); !errors.Is(err, queue.ErrPermanent) {
+	if err := (handler{desk, w.Sealing, w.Keeping, w.Verdicts}).work(context.Background(), owed.Envelope); !errors.Is(err, queue.ErrPermanent) {
 		t.Errorf("unknown kind: %v", err)
 	}
 }

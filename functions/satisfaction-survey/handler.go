@@ -3,12 +3,20 @@ package main
 import (
 	"context"
 
+	"sportello/shared/domain/catalogue"
+	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/problem"
 	rating "sportello/shared/domain/survey"
 	"sportello/shared/edge/httpapi"
+	"sportello/shared/flow/sealing"
 	"sportello/shared/flow/survey"
+	"sportello/shared/platform/table"
 )
 
-type handler struct{ desk *survey.Desk }
+type handler struct {
+	desk  *survey.Desk
+	table table.Table
+}
 
 type call = httpapi.Call[httpapi.None]
 
@@ -18,6 +26,7 @@ func (h handler) register(api *httpapi.API) (any, error) {
 	httpapi.JSON(public, "GET /surveys/{token}", h.show)
 	httpapi.JSON(public, "POST /surveys/{token}", h.rate)
 	httpapi.JSON(public, "GET /statistics", h.statistics)
+	httpapi.JSON(public, "GET /seals/{chamber}/{date}", h.declared)
 	return api.Handler()
 }
 
@@ -38,4 +47,20 @@ func (h handler) statistics(ctx context.Context, c call, _ httpapi.None) (statis
 	chamber := c.Query("chamber")
 	figures, err := h.desk.Statistics(ctx, chamber)
 	return statistics{chamber, figures}, err
+}
+
+// declared shows a day of a register as it was declared, byte for byte: whoever keeps it can hold the register to it.
+func (h handler) declared(ctx context.Context, c call, _ httpapi.None) (sealing.Declared, error) {
+	chamber, day := c.Path("chamber"), c.Path("date")
+	if _, ok := catalogue.ChamberByID(chamber); !ok {
+		return sealing.Declared{}, problem.Hidden()
+	}
+	if _, err := deadline.ParseDate(day); err != nil {
+		return sealing.Declared{}, problem.Hidden()
+	}
+	declared, ok, err := sealing.Find(ctx, h.table, chamber, day)
+	if err == nil && !ok {
+		err = problem.Hidden()
+	}
+	return declared, err
 }

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	rating "sportello/shared/domain/survey"
 	"sportello/shared/edge/edgetest"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/flowtest"
+	"sportello/shared/flow/sealing"
 	"sportello/shared/flow/survey"
 )
 
@@ -17,7 +22,7 @@ func newFunction(t *testing.T) (*edgetest.Function, *flowtest.World) {
 	t.Helper()
 	f, w := edgetest.New(t), flowtest.New(t)
 	var err error
-	if f.Handle, err = (handler{w.Survey}).register(f.API); err != nil {
+	if f.Handle, err = (handler{w.Survey, w.Applications}).register(f.API); err != nil {
 		t.Fatal(err)
 	}
 	return f, w
@@ -106,4 +111,30 @@ func TestStatistics(t *testing.T) {
 		t.Errorf("figures %+v", got)
 	}
 	f.Call("statistics.json", edgetest.Query("chamber=roma")).Refused(404, problem.NotFound, "?chamber")
+}
+
+// A declared day is for everybody, byte for byte; what is none is not there.
+func TestDeclaredDay(t *testing.T) {
+	f, w := newFunction(t)
+	w.Registered()
+	w.Pass(24 * time.Hour)
+	w.CloseDays()
+	w.Rest()
+	f.Values["chamber"], f.Values["date"] = "milano", "2026-11-23"
+	var got sealing.Declared
+	f.Call("declared.json", edgetest.Cookie("")).Is(200, &got)
+	want, err := w.Archive.Get(context.Background(), layout.Statement("milano", "2026-11-23"))
+	if err != nil || !bytes.Equal(got.Statement, want) || len(got.Signature) == 0 || len(got.Timestamp) == 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for name, at := range map[string][2]string{
+		"a day that is not over": {"milano", "2026-11-24"}, "another chamber": {"bergamo", "2026-11-23"},
+		"no chamber": {"roma", "2026-11-23"}, "no day": {"milano", "ieri"}, "no day of the calendar": {"milano", "2026-02-30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.T = t
+			f.Values["chamber"], f.Values["date"] = at[0], at[1]
+			f.Call("declared.json", edgetest.Cookie("")).Refused(404, problem.NotFound)
+		})
+	}
 }

@@ -1,6 +1,6 @@
-// Satisfaction-survey takes one rating for each application, and shows the public figures.
+// Satisfaction-survey takes one rating for each application, and shows what is public: the figures, and the registers' declared days.
 //
-// Trigger: HTTP API, GET and POST /api/v1/surveys/{token}, GET /api/v1/statistics.
+// Trigger: HTTP API, GET and POST /api/v1/surveys/{token}, GET /api/v1/statistics, GET /api/v1/seals/{chamber}/{date}.
 //
 // Effect: the rating's row, the case's timeline, the service's total, in one transaction.
 //
@@ -34,9 +34,10 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	desk, err := survey.New(survey.Config{Table: assembly.Table(p, env.Applications), Now: p.Now})
+	table := assembly.Table(p, env.Applications)
+	desk, err := survey.New(survey.Config{Table: table, Now: p.Now})
 	if err != nil {
 		return nil, err
 	}
-	return handler{desk}.register(api)
+	return handler{desk, table}.register(api)
 }

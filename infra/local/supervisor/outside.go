@@ -65,7 +65,10 @@ func (s *Supervisor) startOutside(ctx context.Context) error {
 	if err := s.awaitOutside(ctx, read); err != nil {
 		return err
 	}
-	return s.takeAccounts(folder)
+	if err := s.takeAccounts(folder); err != nil {
+		return err
+	}
+	return s.takeCertificates(ctx)
 }
 
 // awaitOutside reads its output up to the READY line, and then goes on putting
