@@ -24,7 +24,7 @@ var styles = []Style{
 	{ID: "cades-ber", Text: "CAdES: busta .p7m a lunghezza indefinita (BER)"},
 	{ID: "cades-nested", Text: "CAdES: busta dentro una busta (.p7m.p7m), due firmatari"},
 	{ID: "cades-t", Text: "CAdES con marca temporale"},
-	{ID: "cades-detached", Text: "CAdES separata: la sola firma, .p7s"},
+	{ID: "cades-detached", Text: "CAdES separata: la sola firma, .p7s (il documento non c’è: da sola non si può verificare)"},
 	{ID: "pades", Text: "PAdES: firma dentro il PDF"},
 	{ID: "pades-t", Text: "PAdES con marca temporale"},
 	{ID: "pades-twice", Text: "PAdES: due firmatari, uno dopo l’altro"},

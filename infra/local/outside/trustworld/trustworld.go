@@ -95,12 +95,12 @@ const (
 
 // definitions are in an order in which a parent comes before its children.
 var definitions = []definition{
-	{Root, "", "Fiduciaria di Prova Radice", trusted, "VATIT-09900000010", P384},
-	{RSA, Root, "Fiduciaria di Prova Firma Qualificata 1", trusted, "VATIT-09900000010", RSA2048},
-	{ECDSA, Root, "Fiduciaria di Prova Firma Qualificata 2", trusted, "VATIT-09900000010", P256},
-	{Stamps, Root, "Fiduciaria di Prova Marche Temporali", trusted, "VATIT-09900000010", P256},
-	{Withdrawn, "", "Certificatore Cessato di Prova Firma", ceased, "VATIT-09900000028", P256},
-	{Foreign, "", "Autorità Estranea di Prova", "Autorità Estranea di Prova S.r.l.", "VATIT-09900000036", P256},
+	{Root, "", "Fiduciaria di Prova Radice", trusted, "VATIT-09900000093", P384},
+	{RSA, Root, "Fiduciaria di Prova Firma Qualificata 1", trusted, "VATIT-09900000093", RSA2048},
+	{ECDSA, Root, "Fiduciaria di Prova Firma Qualificata 2", trusted, "VATIT-09900000093", P256},
+	{Stamps, Root, "Fiduciaria di Prova Marche Temporali", trusted, "VATIT-09900000093", P256},
+	{Withdrawn, "", "Certificatore Cessato di Prova Firma", ceased, "VATIT-09900000085", P256},
+	{Foreign, "", "Autorità Estranea di Prova", "Autorità Estranea di Prova S.r.l.", "VATIT-09900000077", P256},
 }
 
 // Authorities live long on both sides of today: the clock may be moved by years.
