@@ -1,5 +1,5 @@
-// Deadlines is what time does: it sends again what a step still owes, ends terms, closes cases, lets drafts expire, and has the days that
-// are over sealed.
+// Deadlines is what time does: it sends again what a step still owes, ends terms, closes cases, lets drafts expire, asks the payment institute what it
+// never told, and has the days that are over sealed.
 //
 // Trigger: schedules. {"task":"sweep"} each minute, {"task":"close-day"} at 03:00 in Europe/Rome.
 //
@@ -18,6 +18,7 @@ import (
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/officers"
+	"sportello/shared/flow/payment"
 	"sportello/shared/flow/registration"
 )
 
@@ -31,11 +32,12 @@ type environment struct {
 	Archive      string `env:"BUCKET_ARCHIVE,required,notEmpty"`
 	Portal       string `env:"PORTAL_BASE,required,notEmpty"`
 	MailDomain   string `env:"PEC_DOMAIN,required,notEmpty"`
+	Institute    string `env:"INSTITUTE_URL,required,notEmpty"`
 }
 
 func main() { lambdafn.Main(wire) }
 
-func wire(_ context.Context, p *lambdafn.Process, env environment) (any, error) {
+func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error) {
 	portal, err := assembly.Portal(env.Portal)
 	if err != nil {
 		return nil, err
@@ -44,8 +46,23 @@ func wire(_ context.Context, p *lambdafn.Process, env environment) (any, error) 
 		p.Log.ErrorContext(ctx, "due item failed", "item", item, "error", err)
 	}
 	table, post := assembly.Table(p, env.Applications), assembly.Post(p, env.Queues)
+	parameters, err := p.Parameters(ctx, assembly.InstituteParameter)
+	if err != nil {
+		return nil, err
+	}
+	institute, err := assembly.NewInstitute(p, env.Institute, parameters[assembly.InstituteParameter])
+	if err != nil {
+		return nil, err
+	}
+	documents := assembly.Bucket(p, env.Documents)
+	payments, err := payment.New(payment.Config{
+		Table: table, Documents: documents, Archive: assembly.Bucket(p, env.Archive), Institute: institute, Post: post, Now: p.Now, Portal: portal,
+	})
+	if err != nil {
+		return nil, err
+	}
 	desk, err := deadlines.New(deadlines.Config{
-		Table: table, Documents: assembly.Bucket(p, env.Documents), Post: post, Now: p.Now, NewID: p.NewID, Report: report,
+		Table: table, Documents: documents, Post: post, Payments: payments, Now: p.Now, NewID: p.NewID, Report: report,
 	})
 	if err != nil {
 		return nil, err

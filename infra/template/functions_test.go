@@ -141,7 +141,7 @@ func logsKept(d document) (f findings) {
 // addressesGiven: a default address would send test traffic to a partner, or production traffic nowhere.
 func addressesGiven(d document) (f findings) {
 	for _, name := range []string{"PortalDomain", "CertificateArn", "SpidIssuer", "CieIssuer", "OidcClientId", "CompaniesUrl",
-		"InipecUrl", "InadUrl", "PdndUrl", "PreservationUrl", "TimestampUrl", "TrustListUrl", "PecSmtp", "PecImap", "PecDomain", "AlarmEmail"} {
+		"InipecUrl", "InadUrl", "PdndUrl", "PreservationUrl", "TimestampUrl", "InstituteUrl", "TrustListUrl", "PecSmtp", "PecImap", "PecDomain", "AlarmEmail"} {
 		f.demand(at(d, "Parameters", name) != nil, "parameter %s is missing", name)
 		f.demand(at(d, "Parameters", name, "Default") == nil, "parameter %s has a default", name)
 	}

@@ -155,6 +155,8 @@ var archivePrefix = map[string][]string{
 	"ProtocolRegistrationFunction": {"register/"},
 	"PecNotifyFunction":            {"mail/out/"},
 	"PecInboxFunction":             {"mail/in/"},
+	"PaymentCallbackFunction":      {"payments/"},
+	"DeadlinesFunction":            {"payments/"},
 	"PreservationFunction":         {"packages/", "days/"},
 }
 

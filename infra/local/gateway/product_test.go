@@ -24,7 +24,7 @@ func product(t *testing.T, id string) template.API {
 		"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/local", "PecSmtp": "localhost:1", "PecImap": "localhost:1", "PecDomain": "example.it",
 		"AlarmEmail": "a@example.it", "PortalDomain": "localhost:8080",
 	}
-	for _, name := range []string{"SpidIssuer", "CieIssuer", "OidcClientId", "CompaniesUrl", "InipecUrl", "InadUrl", "PdndUrl", "PreservationUrl", "TimestampUrl", "TrustListUrl",
+	for _, name := range []string{"SpidIssuer", "CieIssuer", "OidcClientId", "CompaniesUrl", "InipecUrl", "InadUrl", "PdndUrl", "PreservationUrl", "TimestampUrl", "InstituteUrl", "TrustListUrl",
 		"InfocamereClientId", "PdndClientId", "PdndPurposeId",
 	} {
 		values[name] = "http://localhost"

@@ -166,6 +166,7 @@ func (s *Supervisor) parameters() map[string]string {
 		"SpidIssuer": outside + "/spid", "CieIssuer": outside + "/cie", "OidcClientId": clientID, "InfocamereClientId": clientID, "PdndClientId": clientID, "PdndPurposeId": pdndPurpose,
 		"CompaniesUrl": outside + "/registro-imprese", "InipecUrl": outside + "/inipec",
 		"InadUrl": outside + "/inad", "PdndUrl": outside + "/pdnd", "PreservationUrl": outside + "/conservazione", "TimestampUrl": outside + "/trust/tsa",
+		"InstituteUrl": outside + "/istituto",
 		"TrustListUrl": outside + "/trust/TSL-IT.xml",
 		"PecSmtp":      s.addresses.SMTP, "PecImap": s.addresses.IMAP, "PecDomain": "sportello.example.it",
 		"AlarmEmail": "allarmi@sportello.example.it",

@@ -1,0 +1,252 @@
+package payments_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	money "sportello/shared/domain/payment"
+	"sportello/shared/platform/partner"
+	"sportello/shared/platform/payments"
+	"sportello/shared/platform/payments/paymentstest"
+)
+
+var ctx = context.Background()
+
+type world struct {
+	*paymentstest.Institute
+	client *payments.Client
+	now    time.Time
+}
+
+func start(t *testing.T) *world {
+	t.Helper()
+	w := &world{Institute: paymentstest.New(t), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+	var err error
+	w.client, err = payments.New(payments.Config{
+		Base: w.URL, Key: paymentstest.Key, Provider: "istituto", Now: func() time.Time { return w.now }, Timeout: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+var position = money.Position{
+	IUPD: "SPT-019aab6e-3c00-7d4a-9f3e-000000000001", IUV: "01000000000004285", Organization: "99000000051", Creditor: "Camera di prova",
+	IBAN: "IT60X0542811101000000123456", Category: "9/0399199TS/", PayerTaxCode: "09900000010", PayerName: "Rinaldi S.r.l.", PayerCompany: true,
+	Cents: 300, Description: "Deposito del listino prezzi", Due: "2026-11-28",
+}
+
+func body(change ...string) []byte {
+	text := `{"id":"n1","type":"payment.settled","organization":"99000000051","iuv":"01000000000004285","noticeNumber":"301000000000004285",` +
+		`"iupd":"SPT-1","amount":300,"paidAt":"2026-11-23T09:00:00Z","receiptId":"ABCDEF","psp":"Banca di prova"}`
+	return []byte(strings.NewReplacer(change...).Replace(text))
+}
+
+func TestPositions(t *testing.T) {
+	w := start(t)
+	for range 2 { // the second finds it
+		if err := w.client.Open(ctx, position); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := position
+	other.IUV = "01000000000000144"
+	if err := w.client.Open(ctx, other); !errors.Is(err, partner.ErrAnswer) {
+		t.Errorf("another position under the same name: %v", err)
+	}
+	sent := w.Positions[position.IUPD]
+	option := sent["paymentOption"].([]any)[0].(map[string]any)
+	if sent["type"] != "G" || sent["switchToExpired"] != true || option["nav"] != "301000000000004285" || option["dueDate"] != "2026-11-28T22:59:59" {
+		t.Errorf("sent %v", sent)
+	}
+	s, err := w.client.Status(ctx, position.Organization, position.IUPD)
+	if err != nil || !s.Found || s.Paid != nil || s.Closed {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if s, err := w.client.Status(ctx, position.Organization, "SPT-x"); err != nil || s.Found {
+		t.Errorf("status of none %+v, %v", s, err)
+	}
+	url, err := w.client.Page(ctx, position, "http://a/ok", "http://a/no", "http://a/err")
+	if err != nil || url != w.URL+"/paga/1" {
+		t.Errorf("page %q, %v", url, err)
+	}
+	if err := w.client.Close(ctx, position.Organization, position.IUPD); err != nil {
+		t.Error(err)
+	}
+	if s, err := w.client.Status(ctx, position.Organization, position.IUPD); err != nil || !s.Closed {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	w.Paid[position.IUPD] = map[string]any{
+		"status": "PO_PAID", "idReceipt": "ABCDEF", "paymentDate": "2026-11-23T10:00:00+01:00", "pspCompany": "Banca di prova", "amount": 200,
+	}
+	s, err = w.client.Status(ctx, position.Organization, position.IUPD)
+	if err != nil || s.Paid == nil || s.Paid.Cents != 200 || s.Paid.Receipt != "ABCDEF" || !s.Paid.PaidAt.Equal(w.now) || s.Paid.Provider != "istituto" {
+		t.Errorf("status %+v, %v", s.Paid, err)
+	}
+	if err := w.client.Close(ctx, position.Organization, position.IUPD); err != nil { // paid: refused over there, no error here
+		t.Error(err)
+	}
+	settled, err := w.client.Refund(ctx, position.IUV, money.Refund{Receipt: "ABCDEF", Organization: position.Organization, Cents: 200, Reason: money.WrongAmount})
+	if err != nil || settled {
+		t.Errorf("refund %v, %v", settled, err)
+	}
+}
+
+// What the institute may answer besides.
+func TestTrouble(t *testing.T) {
+	calls := func(w *world) map[string]error {
+		_, status := w.client.Status(ctx, position.Organization, position.IUPD)
+		_, page := w.client.Page(ctx, position, "http://a", "http://a", "http://a")
+		_, refund := w.client.Refund(ctx, position.IUV, money.Refund{Receipt: "A"})
+		return map[string]error{
+			"open": w.client.Open(ctx, position), "status": status, "page": page, "refund": refund, "close": w.client.Close(ctx, position.Organization, position.IUPD),
+		}
+	}
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request)
+		want   error
+	}{
+		"down":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, partner.ErrUnavailable},
+		"too much": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, partner.ErrUnavailable},
+		"refusing": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) }, partner.ErrAnswer},
+		"without end": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, strings.Repeat(" ", 300<<10))
+		}, partner.ErrAnswer},
+	} {
+		w := start(t)
+		w.Answer = c.answer
+		for call, err := range calls(w) {
+			if name == "without end" && call != "status" && call != "refund" {
+				continue // they want no body
+			}
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: %s: %v", name, call, err)
+			}
+			if err != nil && strings.Contains(err.Error(), position.Organization) {
+				t.Errorf("%s: %s repeats the address: %v", name, call, err)
+			}
+		}
+	}
+	for name, text := range map[string]string{
+		"no JSON": "<html>", "no option": `{"status":"VALID","paymentOption":[]}`, "unknown state": `{"status":"VALID","paymentOption":[{"status":"PO_MAYBE"}]}`,
+		"paid by nobody": `{"status":"PAID","paymentOption":[{"status":"PO_PAID","iuv":"01000000000004285","amount":300}]}`,
+		"another number": `{"status":"PAID","paymentOption":[{"status":"PO_PAID","iuv":"1","amount":300,"idReceipt":"A","paymentDate":"2026-11-23T10:00:00Z"}]}`,
+	} {
+		w := start(t)
+		w.Answer = func(out http.ResponseWriter, _ *http.Request) { fmt.Fprint(out, text) }
+		if _, err := w.client.Status(ctx, position.Organization, position.IUPD); !errors.Is(err, partner.ErrAnswer) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	w := start(t)
+	n, signed, err := w.client.Read(ctx, body(), w.Sign("k1", body()))
+	if err != nil || n.Cents != 300 || n.Receipt != "ABCDEF" || n.Type != money.TypeSettled {
+		t.Fatalf("notice %+v, %v", n, err)
+	}
+	// What is kept can be verified by anybody.
+	parsed, err := jose.ParseSignedCompact(string(signed), []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := parsed.Verify(w.Keys["k1"].Public()); err != nil || string(content) != string(body()) {
+		t.Errorf("kept %s, %v", content, err)
+	}
+	asked := len(w.Asked)
+	w.now = w.now.Add(time.Minute)
+	w.Rotate("k2")
+	for range 3 { // the new key is asked for once
+		if _, _, err := w.client.Read(ctx, body(), w.Sign("k2", body())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.Asked) != asked+1 {
+		t.Errorf("asked %v", w.Asked[asked:])
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	w := start(t)
+	stranger, private := paymentstest.New(t), mustRSA(t)
+	good := w.Sign("k1", body())
+	for name, c := range map[string]struct {
+		body      []byte
+		signature string
+		want      error
+	}{
+		"no signature":         {body(), "", payments.ErrForged},
+		"attached":             {body(), strings.Replace(good, "..", ".e30.", 1), payments.ErrForged},
+		"truncated":            {body()[:100], good, payments.ErrForged},
+		"changed":              {body("300", "900"), good, payments.ErrForged},
+		"another key":          {body(), stranger.Sign("k1", body()), payments.ErrForged},
+		"another name":         {body(), paymentstest.Detached(t, jose.ES256, "k9", w.Keys["k1"], body()), payments.ErrForged},
+		"no name":              {body(), paymentstest.Detached(t, jose.ES256, "", w.Keys["k1"], body()), payments.ErrForged},
+		"another algorithm":    {body(), paymentstest.Detached(t, jose.RS256, "k1", private, body()), payments.ErrForged},
+		"none":                 {body(), "eyJhbGciOiJub25lIiwia2lkIjoiazEifQ..", payments.ErrForged},
+		"a shared secret":      {body(), paymentstest.Detached(t, jose.HS256, "k1", []byte("01234567890123456789012345678901"), body()), payments.ErrForged},
+		"signed nonsense":      {[]byte("{"), w.Sign("k1", []byte("{")), payments.ErrMalformed},
+		"two values":           {append(body(), "{}"...), w.Sign("k1", append(body(), "{}"...)), payments.ErrMalformed},
+		"an unknown field":     {body(`"id"`, `"more":1,"id"`), w.Sign("k1", body(`"id"`, `"more":1,"id"`)), payments.ErrMalformed},
+		"two numbers":          {body("301000000000004285", "301000000000000144"), w.Sign("k1", body("301000000000004285", "301000000000000144")), payments.ErrMalformed},
+		"a negative amount":    {body("300", "-300"), w.Sign("k1", body("300", "-300")), payments.ErrMalformed},
+		"an amount in letters": {body("300", `"300"`), w.Sign("k1", body("300", `"300"`)), payments.ErrMalformed},
+	} {
+		w.now = w.now.Add(time.Hour)
+		if n, _, err := w.client.Read(ctx, c.body, c.signature); !errors.Is(err, c.want) || n != (money.Notice{}) {
+			t.Errorf("%s: %+v, %v", name, n, err)
+		}
+	}
+	down := start(t)
+	signature := down.Sign("k1", body())
+	down.Close()
+	if _, _, err := down.client.Read(ctx, body(), signature); !errors.Is(err, payments.ErrUnavailable) {
+		t.Errorf("without keys: %v", err)
+	}
+}
+
+// Invented names do not make us hammer the institute.
+func TestKeysPause(t *testing.T) {
+	w := start(t)
+	for n := range 20 {
+		_, _, _ = w.client.Read(ctx, body(), paymentstest.Detached(t, jose.ES256, fmt.Sprint("x", n), w.Keys["k1"], body()))
+	}
+	if len(w.Asked) != 1 {
+		t.Errorf("asked %d times", len(w.Asked))
+	}
+}
+
+func mustRSA(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// Whatever comes, no notice is believed that the institute did not sign, and nothing panics.
+func FuzzRead(f *testing.F) {
+	f.Add(string(body()), "a..b")
+	f.Add("{}", "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0..AAAA")
+	client, err := payments.New(payments.Config{Base: "http://127.0.0.1:1", Key: "k", Provider: "istituto", Now: time.Now, Timeout: time.Second})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body, signature string) {
+		if n, raw, err := client.Read(ctx, []byte(body), signature); err == nil || raw != nil || n != (money.Notice{}) {
+			t.Errorf("believed %+v", n)
+		}
+	})
+}
