@@ -10,11 +10,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/external"
 	"sportello/shared/flow/flowtest"
+	"sportello/shared/flow/step"
 	"sportello/shared/platform/queue"
 )
 
@@ -52,7 +56,7 @@ func failures(r events.SQSEventResponse) []string {
 func TestBothQueues(t *testing.T) {
 	w := flowtest.New(t)
 	var log bytes.Buffer
-	h := handler{w.Registration, slog.New(slog.NewJSONHandler(&log, nil))}
+	h := handler{w.Registration, w.External, slog.New(slog.NewJSONHandler(&log, nil))}
 	ids := []string{w.Presented(), w.Presented()}
 	documents := w.RegistrationQueue.Take()
 	for range 2 {
@@ -83,7 +87,7 @@ func TestBothQueues(t *testing.T) {
 // After the first failure of a group the rest waits; on the other queue each message stands alone.
 func TestPartialFailures(t *testing.T) {
 	w := flowtest.New(t)
-	h := handler{w.Registration, slog.New(slog.DiscardHandler)}
+	h := handler{w.Registration, w.External, slog.New(slog.DiscardHandler)}
 	w.Presented()
 	w.Presented()
 	documents := w.RegistrationQueue.Take()
@@ -111,4 +115,41 @@ func TestPartialFailures(t *testing.T) {
 	}
 	w.Rest()
 	w.Check()
+}
+
+// What asks a chamber's own protocol comes last in its batch, and what there is no time for comes again.
+func TestOutsideComesLast(t *testing.T) {
+	w := flowtest.New(t)
+	h := handler{w.Registration, w.External, slog.New(slog.DiscardHandler)}
+	id := w.Presented()
+	if out, err := h.handle(context.Background(), event(t, "fifo.json", w.RegistrationQueue.Take()...)); err != nil || len(out.BatchItemFailures) != 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	owed, err := step.Owed{Kind: step.External, Chamber: "varese", Day: "2026-11-23", Event: "e", CreatedAt: w.Now()}.With(external.Question{
+		Reference: "e", Target: correspondence.ToDocument, ID: "e",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := owed.Promise()
+	if err == nil {
+		err = w.Applications.Commit(context.Background(), change)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking := queue.Message{Envelope: owed.Envelope()}
+	e := event(t, "registered.json", append([]queue.Message{asking}, w.RegisteredQueue.Take()...)...)
+	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(margin))
+	defer cancel()
+	w.Protocol.Ended = true
+	out, err := h.handle(late, e)
+	if err != nil || !slices.Equal(failures(out), []string{e.Records[len(e.Records)-1].MessageId}) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	w.State(id, application.Registered)
+	w.Protocol.Ended = false
+	if out, err = h.handle(context.Background(), e); err != nil || len(out.BatchItemFailures) != 0 || len(w.Protocol.Asked) != 1 {
+		t.Errorf("%+v, %v, asked %+v", out, err, w.Protocol.Asked)
+	}
 }

@@ -1,12 +1,13 @@
 // Protocol-registration is the only writer of the register (protocollo informatico), and writes each number into its case.
 //
 // Trigger: SQS. registration.fifo, one group per chamber: documents to be numbered, days to be sealed. registered (standard): numbers
-// to be applied.
+// to be applied, and numbers to be asked of the protocols that chambers keep themselves.
 //
 // Effect: the register table, in one transaction for each block; the archived block; then, through the second queue, the case, its
 // timeline and the letters that follow.
 //
-// On retry: an event that has a number keeps it; the block is archived again as the same bytes; a number that was applied finds its outbox row gone.
+// On retry: an event that has a number keeps it; the block is archived again as the same bytes; a number that was applied finds its outbox row gone;
+// a chamber's own protocol is first asked what it has under our reference.
 //
 // On poison: a document that the register's rules refuse becomes a problem with an owner, and its group goes on.
 package main
@@ -17,6 +18,7 @@ import (
 
 	"sportello/shared/assembly"
 	"sportello/shared/edge/lambdafn"
+	"sportello/shared/flow/external"
 	"sportello/shared/flow/registration"
 )
 
@@ -47,5 +49,14 @@ func wire(_ context.Context, p *lambdafn.Process, env environment) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return handler{desk, p.Log}.handle, nil
+	outside, err := external.New(external.Config{
+		Table: assembly.Table(p, env.Applications), System: assembly.ChamberProtocols(p), Now: p.Now,
+		Report: func(ctx context.Context, event string, err error) {
+			p.Log.WarnContext(ctx, "chamber's own protocol, left to the sweep", "event", event, "error", err)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return handler{desk, outside, p.Log}.handle, nil
 }

@@ -99,6 +99,22 @@ type Protocol struct {
 	Number string `json:"number"`
 	Year   int    `json:"year"`
 	Date   string `json:"date"` // YYYY-MM-DD, Europe/Rome
+	// External is the number beside ours in the protocol that the chamber keeps itself, once it has given it.
+	External *External `json:"external,omitempty"`
+}
+
+// Own is the place in our register alone: it never changes.
+func (p Protocol) Own() Protocol {
+	p.External = nil
+	return p
+}
+
+// External is a place in a chamber's own protocol.
+type External struct {
+	Number   string `json:"number"`
+	Year     int    `json:"year"`
+	Date     string `json:"date"` // YYYY-MM-DD
+	Register string `json:"register,omitempty"`
 }
 
 // Outcome is what the office decided. Kind is one of the service's outcomes, or Withdrawal.

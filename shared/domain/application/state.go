@@ -49,7 +49,8 @@ const (
 	OutcomeDelivered  Event = "outcome_delivered"
 	WasRated          Event = "rated"
 	TermExpired       Event = "term_expired"
-	Numbered          Event = "numbered" // a later document of the case got its own number
+	Numbered          Event = "numbered"         // a later document of the case got its own number
+	NumberedOutside   Event = "numbered_outside" // the chamber's own protocol gave its number
 	PaymentRefunding  Event = "payment_refunding"
 	PaymentRefunded   Event = "payment_refunded"
 )

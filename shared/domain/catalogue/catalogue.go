@@ -56,7 +56,7 @@ type Colours struct {
 
 // Register tells how the chamber's protocol is kept.
 type Register struct {
-	Mode string `json:"mode"` // InternalRegister
+	Mode string `json:"mode"` // InternalRegister or ExternalRegister
 	Code string `json:"code"` // goes into the segnatura
 }
 
@@ -67,9 +67,14 @@ type Payments struct {
 	Category    string `json:"category"`        // of the fee, in PagoPA's taxonomy of receipts
 }
 
-// InternalRegister is the mode of a register that is the AOO's. It is the only one that is built: a chamber that keeps a protocol of its own is
-// refused when the data are loaded, for here it would be numbered as if it kept none.
-const InternalRegister = "internal"
+// The modes of a register. In every mode ours numbers each document, and proves order and content.
+const (
+	InternalRegister = "internal" // ours is the AOO's
+	ExternalRegister = "external" // ours is a repertory: the chamber keeps a protocol of its own, whose number is asked for and stands beside ours
+)
+
+// External tells whether the chamber keeps a protocol of its own.
+func (r Register) External() bool { return r.Mode == ExternalRegister }
 
 // Office answers for some services of a chamber.
 type Office struct {
@@ -360,8 +365,8 @@ func load(source fs.FS) (content, error) {
 		if err != nil {
 			return c, err
 		}
-		if chamber.Register.Mode != InternalRegister {
-			return c, fmt.Errorf("reading %s: a register of mode %q is not built yet", name, chamber.Register.Mode)
+		if mode := chamber.Register.Mode; mode != InternalRegister && mode != ExternalRegister {
+			return c, fmt.Errorf("reading %s: there is no register of mode %q", name, mode)
 		}
 		c.chambers = append(c.chambers, chamber)
 	}

@@ -115,7 +115,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestRegisterModes(t *testing.T) {
-	for mode, taken := range map[string]bool{"internal": true, "external": false, "": false} {
+	for mode, taken := range map[string]bool{"internal": true, "external": true, "both": false, "": false} {
 		_, err := load(fstest.MapFS{"data/chambers/x.json": {Data: []byte(`{"id":"x","register":{"mode":"` + mode + `"}}`)}})
 		if (err == nil) != taken {
 			t.Errorf("mode %q: %v", mode, err)

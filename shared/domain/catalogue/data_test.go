@@ -96,7 +96,7 @@ func TestChambers(t *testing.T) {
 		"patronDay":   regexp.MustCompile(`^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`),
 		"pec":         regexp.MustCompile(`^[a-z0-9.]+@[a-z0-9.-]+$`),
 		"ipaAndAOO":   regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$`),
-		"mode":        regexp.MustCompile(`^internal$`),
+		"mode":        regexp.MustCompile(`^(internal|external)$`),
 		"segregation": regexp.MustCompile(`^([0-3][0-9]|4[0-5])$`), "iban": regexp.MustCompile(`^IT[0-9]{2}[A-Z][0-9]{10}[0-9A-Z]{12}$`),
 		"category":   regexp.MustCompile(`^[0-9]/[0-9A-Z]{9}/$`),
 		"fileOfLogo": regexp.MustCompile(`^[a-z-]+\.svg$`),

@@ -125,6 +125,8 @@ func title(l application.Line) string {
 		return "Termine di legge scaduto"
 	case application.Numbered:
 		return "Documento registrato al protocollo"
+	case application.NumberedOutside:
+		return "Numero del protocollo della Camera"
 	}
 	return string(l.Event)
 }

@@ -151,9 +151,18 @@ func (m Mail) Stamped(p application.Protocol) Mail {
 	return m
 }
 
-// Cite names a place in the register as people do.
+// Cite names a place in the register as people do, with the chamber's own number where there is one.
 func Cite(p application.Protocol) string {
-	return fmt.Sprintf("n. %s del %s", p.Number, Italian(p.Date))
+	text := fmt.Sprintf("n. %s del %s", p.Number, Italian(p.Date))
+	if p.External != nil {
+		text += ", protocollo della Camera " + CiteExternal(*p.External)
+	}
+	return text
+}
+
+// CiteExternal names a place in the chamber's own protocol.
+func CiteExternal(e application.External) string {
+	return fmt.Sprintf("n. %s del %s", e.Number, Italian(e.Date))
 }
 
 // Italian writes a date of law as people do: 22/11/2026.

@@ -286,7 +286,13 @@ func (w *World) Told(id string, event application.Event) int {
 // Problems lists the chamber's open problems.
 func (w *World) Problems() []problems.Problem {
 	w.T.Helper()
-	list, err := problems.List(ctx, w.Applications, Chamber)
+	return w.ProblemsOf(Chamber)
+}
+
+// ProblemsOf lists another chamber's.
+func (w *World) ProblemsOf(chamber string) []problems.Problem {
+	w.T.Helper()
+	list, err := problems.List(ctx, w.Applications, chamber)
 	if err != nil {
 		w.T.Fatal(err)
 	}

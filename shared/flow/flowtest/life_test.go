@@ -59,7 +59,7 @@ func whole(t testing.TB, w *flowtest.World) {
 	if open := w.Kinds(); len(open) > 0 {
 		t.Errorf("open problems %v", open)
 	}
-	if len(w.Keeper.Packages) != 1 {
+	if len(w.Keeper.Packages) != 2 || w.Keeper.Packages[id] == nil { // the case, and the day it was registered on
 		t.Errorf("%d packages", len(w.Keeper.Packages))
 	}
 	w.Check()

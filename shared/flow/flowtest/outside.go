@@ -14,9 +14,11 @@ import (
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/pec"
 	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/external"
 	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/notify"
+	"sportello/shared/flow/sealing"
 	"sportello/shared/flow/submit"
 )
 
@@ -202,6 +204,62 @@ func (r *Registers) Certified(_ context.Context, who application.Party, tried []
 	return "", false, "", nil
 }
 
+// ---- chambers' own protocols ----
+
+// Protocol is the protocols that chambers keep themselves.
+type Protocol struct {
+	Now func() time.Time
+	// Down does not answer; Refuse takes no document; Lose is how often a number is given and the answer lost; Twice makes two numbers of one.
+	Down, Refuse, Twice bool
+	Lose                int
+	// Ended answers as a call does whose time is over.
+	Ended bool
+	// Numbers are those given, by reference, and Asked the documents that a number was asked for, in order.
+	Numbers map[string][]application.External
+	Asked   []external.Question
+	given   int
+}
+
+// Find implements external.System.
+func (p *Protocol) Find(ctx context.Context, _, reference string) ([]application.External, error) {
+	if p.Down {
+		return nil, ErrOutside
+	}
+	if p.Ended {
+		return nil, ctx.Err()
+	}
+	return p.Numbers[reference], nil
+}
+
+// Register implements external.System.
+func (p *Protocol) Register(_ context.Context, chamber string, q external.Question) (application.External, error) {
+	switch {
+	case p.Down:
+		return application.External{}, ErrOutside
+	case p.Refuse:
+		return application.External{}, external.ErrRefused
+	}
+	p.Asked = append(p.Asked, q)
+	if p.Numbers == nil {
+		p.Numbers = map[string][]application.External{}
+	}
+	times := 1
+	if p.Twice {
+		times = 2
+	}
+	for range times {
+		p.given++
+		p.Numbers[q.Reference] = append(p.Numbers[q.Reference], application.External{
+			Number: fmt.Sprintf("%07d", 900+p.given), Year: p.Now().Year(), Date: p.Now().Format(time.DateOnly), Register: "PG-" + chamber,
+		})
+	}
+	if p.Lose > 0 {
+		p.Lose--
+		return application.External{}, ErrOutside
+	}
+	return p.Numbers[q.Reference][0], nil
+}
+
 // ---- preservation ----
 
 // Keeper is the preservation provider.
@@ -260,6 +318,47 @@ func (k *Keeper) Verify(receipt []byte, id string, digest [32]byte, _ time.Time)
 	return nil
 }
 
+// ---- seals and timestamps ----
+
+// Seals is the key that seals: the same input, the same bytes.
+type Seals struct {
+	Down   bool
+	Sealed int
+}
+
+// Detached implements sealing.Sealer.
+func (s *Seals) Detached(_ context.Context, content []byte, at time.Time) ([]byte, error) {
+	if s.Down {
+		return nil, ErrOutside
+	}
+	s.Sealed++
+	return fmt.Appendf(nil, "sealed %x at %s", sha256.Sum256(content), at.Format(time.RFC3339)), nil
+}
+
+// Receipt implements receipt.Sealer.
+func (s *Seals) Receipt(ctx context.Context, printed []byte, _ application.Application, at time.Time) ([]byte, error) {
+	seal, err := s.Detached(ctx, printed, at)
+	return slices.Concat(printed, seal), err
+}
+
+// Stamper is the time-stamping authority: no two of its tokens are the same.
+type Stamper struct {
+	Down, Refuse bool
+	Stamped      int
+}
+
+// Stamp implements sealing.Stamper.
+func (s *Stamper) Stamp(_ context.Context, content []byte) ([]byte, error) {
+	switch {
+	case s.Down:
+		return nil, ErrOutside
+	case s.Refuse:
+		return nil, sealing.ErrRefused
+	}
+	s.Stamped++
+	return fmt.Appendf(nil, "stamped %x, token %d", sha256.Sum256(content), s.Stamped), nil
+}
+
 // printed is a receipt as the tests print it: the same data, the same bytes.
 func printed(w io.Writer, a application.Application, r casefile.Receipt) error {
 	return json.NewEncoder(w).Encode(map[string]any{"owner": a.Owner, "receipt": r})
@@ -273,4 +372,7 @@ var (
 	_ submit.Representation = (*Registers)(nil)
 	_ notify.Addresses      = (*Registers)(nil)
 	_ keeping.Provider      = (*Keeper)(nil)
+	_ external.System       = (*Protocol)(nil)
+	_ sealing.Sealer        = (*Seals)(nil)
+	_ sealing.Stamper       = (*Stamper)(nil)
 )

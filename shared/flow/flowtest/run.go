@@ -24,6 +24,8 @@ func (w *World) Deliver(m queue.Message) error {
 		}
 	case step.Apply:
 		err = w.Registration.Apply(ctx, m.Envelope)
+	case step.External:
+		err = w.External.Ask(ctx, m.Envelope)
 	case step.Mail:
 		err = w.Notify.Send(ctx, m.Envelope)
 	case step.Receipt:
@@ -96,7 +98,7 @@ func (w *World) Again(m queue.Message) {
 	switch step.Kind(m.Kind) {
 	case step.Register, step.Seal:
 		to = w.RegistrationQueue
-	case step.Apply:
+	case step.Apply, step.External:
 		to = w.RegisteredQueue
 	case step.Mail:
 		to = w.MailQueue
@@ -107,7 +109,7 @@ func (w *World) Again(m queue.Message) {
 // ReadMail reads the chamber's mailbox; a failure, or another reader's lease, is mended by reading again.
 func (w *World) ReadMail() error {
 	var err error
-	for range 3 {
+	for n := 0; n < 3 || err != nil && n < 4; n++ { // an empty mailbox is looked at to the end, and that look may be what fails
 		var read int
 		if read, err = w.Inbox.Read(context.Background(), w.TheChamber()); err == nil && read > 0 {
 			return nil

@@ -27,6 +27,7 @@ import (
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/exchange"
+	"sportello/shared/flow/external"
 	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/notify"
@@ -70,6 +71,7 @@ type World struct {
 	Mail       *Mail
 	Registers  *Registers
 	Keeper     *Keeper
+	Protocol   *Protocol
 	Institute  *Institute
 	Seals      *Seals
 	Stamper    *Stamper
@@ -83,6 +85,7 @@ type World struct {
 	Office       *office.Desk
 	Survey       *survey.Desk
 	Registration *registration.Desk
+	External     *external.Desk
 	Receipts     *receipt.Desk
 	Notify       *notify.Desk
 	Inbox        *inbox.Desk
@@ -114,6 +117,7 @@ func New(t testing.TB) *World {
 		},
 	}
 	w.Mail = &Mail{now: w.Now}
+	w.Protocol = &Protocol{Now: w.Now}
 	w.Institute = &Institute{now: w.Now}
 	w.Signatures = &Signatures{Now: w.Now}
 	w.Restart()
@@ -140,6 +144,7 @@ func (w *World) Restart() {
 			Applications: t, Register: w.Register, Archive: w.Archive, Post: post, Now: w.Now, Random: random{w}, MailDomain: MailDomain,
 			Portal: portal, Report: report,
 		})),
+		set(&w.External)(external.New(external.Config{Table: t, System: w.Protocol, Now: w.Now, Report: report})),
 		set(&w.Receipts)(receipt.New(receipt.Config{Table: t, Documents: d, Print: printed, Seal: w.Seals.Receipt, Now: w.Now})),
 		set(&w.Notify)(notify.New(notify.Config{
 			Table: t, Documents: d, Archive: w.Archive, Writer: w.Mail, Provider: w.Mail, Addresses: w.Registers, Now: w.Now,

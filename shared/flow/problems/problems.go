@@ -32,6 +32,7 @@ const (
 	MailUntrusted Kind = "mail-untrusted"       // a message that claims to be certified and is not
 	TermExpired   Kind = "term-expired"         // the legal term ran out
 	Refused       Kind = "preservation-refused" // the provider refused the package
+	NumberRefused Kind = "external-refused"     // the chamber's own protocol refused a document: speak with who keeps it, then retry
 	BadSignature  Kind = "signature-invalid"    // taken on trust at presentation, and not valid: ask for an integration, or decide
 	Refund        Kind = "payment-refund"       // money came that is no payment: it goes back, and the problem ends by itself when it is there
 )

@@ -16,6 +16,7 @@ import (
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
+	"sportello/shared/flow/external"
 	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
 	"sportello/shared/flow/survey"
@@ -93,10 +94,19 @@ func (a *applying) commit(ctx context.Context) ([]step.Owed, error) {
 		return nil, err
 	}
 	a.changes.List = append(a.changes.List, paid...)
+	a.askOutside()
 	if err := a.changes.Commit(ctx, a.Applications); err != nil {
 		return nil, err
 	}
 	return a.letters, nil
+}
+
+// askOutside promises the question for the chamber's own number, where the chamber keeps a protocol.
+func (a *applying) askOutside() {
+	chamber, _ := catalogue.ChamberByID(a.owed.Chamber)
+	if chamber.Register.External() && a.filing.Target != correspondence.ToNothing {
+		a.letters = append(a.letters, external.Promise(&a.changes, a.owed, a.filing, a.protocol(), a.Now()))
+	}
 }
 
 // target writes the number where it belongs.

@@ -32,6 +32,7 @@ const (
 	Mail      Kind = "PEC" // a certified message to be sent
 	Preserve  Kind = "PRS" // a case, or a day of the register, to be handed to preservation
 	Verify    Kind = "SIG" // signatures that nobody could verify at presentation
+	External  Kind = "EXT" // a number of the protocol that the chamber keeps itself
 )
 
 // Apply is not owed by a row of its own: it hands a number over, on the word of the REG row.
@@ -191,6 +192,8 @@ func (p Post) queue(kind Kind) (queue.Sender, error) {
 	switch kind {
 	case Register, Seal:
 		return p.Registration, nil
+	case External:
+		return p.Registered, nil
 	case Mail:
 		return p.Mail, nil
 	case Receipt, Statement, Preserve, Verify:
