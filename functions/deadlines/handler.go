@@ -11,12 +11,14 @@ import (
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/officers"
 	"sportello/shared/flow/registration"
+	"sportello/shared/flow/trustlist"
 )
 
 type handler struct {
 	desk     *deadlines.Desk
 	registry *registration.Desk
 	keyring  *officers.Keyring
+	trust    *trustlist.Desk
 	p        *lambdafn.Process
 }
 
@@ -27,6 +29,8 @@ func (h handler) handle(ctx context.Context, task lambdafn.Task) error {
 		return h.sweep(ctx)
 	case "close-day":
 		return h.closeDays(ctx)
+	case "trust-list":
+		return h.trustList(ctx)
 	}
 	return fmt.Errorf("unknown task %q", task.Task)
 }

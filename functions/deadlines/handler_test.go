@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/officers"
+	"sportello/shared/flow/trustlist"
 	"sportello/shared/platform/table"
 )
 
@@ -42,7 +44,45 @@ func newHandler(t *testing.T) (handler, *flowtest.World, *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler{w.Deadlines, w.Registration, keyring, p}, w, &metrics
+	trust, err := trustlist.New(trustlist.Config{Table: w.Applications, Documents: w.Documents, Publisher: &operator{w: w}, Now: w.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler{w.Deadlines, w.Registration, keyring, trust, p}, w, &metrics
+}
+
+// operator publishes the trust list, one edition more each time, until it stops.
+type operator struct {
+	w        *flowtest.World
+	editions int
+}
+
+func (o *operator) Fetch(context.Context) (trustlist.Edition, error) {
+	if o.editions++; o.editions > 2 {
+		return trustlist.Edition{}, errors.New("down")
+	}
+	return trustlist.Edition{Raw: []byte("x"), Compact: []byte("y"), Sequence: o.editions, NextUpdate: o.w.Now().Add(48 * time.Hour)}, nil
+}
+
+// The trust list is fetched when there is none and then each hour; one that cannot be fetched is told by its age.
+func TestTrustList(t *testing.T) {
+	h, w, metrics := newHandler(t)
+	for _, step := range []struct {
+		pass time.Duration
+		want string
+	}{
+		{0, `"TrustListAgeHours":0,`}, {30 * time.Minute, `"TrustListAgeHours":0.5,`}, {30 * time.Minute, `"TrustListAgeHours":0,`},
+		{26 * time.Hour, `"TrustListAgeHours":26,`},
+	} {
+		metrics.Reset()
+		w.Pass(step.pass)
+		if err := h.handle(context.Background(), task(t, "trust-list")); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(metrics.String(), step.want) {
+			t.Errorf("after %s: no %s in %s", step.pass, step.want, metrics.String())
+		}
+	}
 }
 
 // The sweep sends again what was lost, and tells the alarms what it saw.

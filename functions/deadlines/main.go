@@ -1,7 +1,7 @@
 // Deadlines is what time does: it sends again what a step still owes, ends terms, closes cases, lets drafts expire, asks the payment institute what it
 // never told, and has the days that are over sealed.
 //
-// Trigger: schedules. {"task":"sweep"} each minute, {"task":"close-day"} at 03:00 in Europe/Rome.
+// Trigger: schedules. {"task":"sweep"} and {"task":"trust-list"} each minute, {"task":"close-day"} at 03:00 in Europe/Rome.
 //
 // Effect: outbox rows and cases in the applications table, messages on the queues.
 //
@@ -20,6 +20,7 @@ import (
 	"sportello/shared/flow/officers"
 	"sportello/shared/flow/payment"
 	"sportello/shared/flow/registration"
+	"sportello/shared/flow/trustlist"
 )
 
 type environment struct {
@@ -33,6 +34,7 @@ type environment struct {
 	Portal       string `env:"PORTAL_BASE,required,notEmpty"`
 	MailDomain   string `env:"PEC_DOMAIN,required,notEmpty"`
 	Institute    string `env:"INSTITUTE_URL,required,notEmpty"`
+	TrustList    string `env:"TRUST_LIST_URL,required,notEmpty"`
 }
 
 func main() { lambdafn.Main(wire) }
@@ -46,7 +48,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 		p.Log.ErrorContext(ctx, "due item failed", "item", item, "error", err)
 	}
 	table, post := assembly.Table(p, env.Applications), assembly.Post(p, env.Queues)
-	parameters, err := p.Parameters(ctx, assembly.InstituteParameter)
+	parameters, err := p.Parameters(ctx, assembly.InstituteParameter, operatorParameter)
 	if err != nil {
 		return nil, err
 	}
@@ -80,5 +82,13 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	return handler{desk, registry, keyring, p}.handle, nil
+	list, err := newPublisher(p, env.TrustList, parameters[operatorParameter])
+	if err != nil {
+		return nil, err
+	}
+	trust, err := trustlist.New(trustlist.Config{Table: table, Documents: documents, Publisher: list, Now: p.Now})
+	if err != nil {
+		return nil, err
+	}
+	return handler{desk, registry, keyring, trust, p}.handle, nil
 }
