@@ -39,8 +39,9 @@ type Case struct {
 		Due       string `json:"due"`
 		Suspended bool   `json:"suspended"`
 	} `json:"deadline"`
+	// Officer is named by tax code: who it is, the chamber knows.
 	Officer *struct {
-		Name string `json:"name"`
+		TaxCode string `json:"taxCode"`
 	} `json:"officer"`
 	Outcome *struct {
 		Kind string    `json:"kind"`
@@ -74,6 +75,10 @@ type File struct {
 	MediaType string    `json:"mediaType"`
 	SHA256    string    `json:"sha256"`
 	At        time.Time `json:"at"`
+	// Signature is what was found of the file's signatures, where the form asks for them.
+	Signature *struct {
+		Text string `json:"text"`
+	} `json:"signature"`
 }
 
 // Timeline is the life of a case.

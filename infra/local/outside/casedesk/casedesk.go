@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"sportello/infra/local/outside/page"
@@ -240,21 +239,49 @@ func (d *Desk) ask(r *http.Request, at door) error {
 	return d.post(r, at, "/integration-requests", map[string]any{"text": r.FormValue("text"), "days": days}, nil)
 }
 
-// outcomes of a decision, as the API names them.
-var outcomes = []string{"founded", "unfounded", "redirected"}
+// outcome of a decision: as the API names it, as the page offers it, and as the document says it.
+type outcome struct{ ID, Name, Sentence string }
+
+// outcomes by service.
+var outcomes = map[string][]outcome{
+	"reclami": {
+		{"founded", "fondato", "Il reclamo è fondato."},
+		{"unfounded", "non fondato", "Il reclamo è non fondato."},
+		{"redirected", "trasmesso all’ufficio competente", "Il reclamo è trasmesso all’ufficio competente."},
+	},
+	"listino-prezzi": {
+		{"deposited", "depositato", "Il listino è depositato. La Camera attesta il deposito, non la congruità dei prezzi."},
+		{"refused", "rifiutato", "Il deposito del listino è rifiutato."},
+	},
+}
+
+// Outcomes are those that a decision of the case may have.
+func (c Case) Outcomes() []outcome { return outcomes[c.Service] }
+
+func outcomeByID(id string) (outcome, bool) {
+	for _, list := range outcomes {
+		for _, o := range list {
+			if o.ID == id {
+				return o, true
+			}
+		}
+	}
+	return outcome{}, false
+}
 
 // decide uploads the outcome document, the person's own or one written from the text, and decides
 // with it. If it stops half way the document stays attached to the case, unused; trying again
 // uploads another.
 func (d *Desk) decide(r *http.Request, at door) error {
-	outcome, text := r.FormValue("outcome"), r.FormValue("text")
-	if !slices.Contains(outcomes, outcome) {
+	text := r.FormValue("text")
+	chosen, ok := outcomeByID(r.FormValue("outcome"))
+	if !ok {
 		return errors.New("scegliere un esito")
 	}
 	if text == "" {
 		return errors.New("scrivere la motivazione")
 	}
-	name, raw, err := d.outcomeDocument(r, at, outcome, text)
+	name, raw, err := d.outcomeDocument(r, at, chosen.Sentence, text)
 	if err != nil {
 		return err
 	}
@@ -262,10 +289,10 @@ func (d *Desk) decide(r *http.Request, at door) error {
 	if err != nil {
 		return err
 	}
-	return d.post(r, at, "/decision", map[string]string{"outcome": outcome, "text": text, "document": id}, nil)
+	return d.post(r, at, "/decision", map[string]string{"outcome": chosen.ID, "text": text, "document": id}, nil)
 }
 
-func (d *Desk) outcomeDocument(r *http.Request, at door, outcome, text string) (string, []byte, error) {
+func (d *Desk) outcomeDocument(r *http.Request, at door, sentence, text string) (string, []byte, error) {
 	f, head, err := r.FormFile("document")
 	if err == nil {
 		defer f.Close()
@@ -277,12 +304,11 @@ func (d *Desk) outcomeDocument(r *http.Request, at door, outcome, text string) (
 			return head.Filename, raw, nil
 		}
 	}
-	words := map[string]string{"founded": "fondato", "unfounded": "non fondato", "redirected": "trasmesso all’ufficio competente"}
-	return "esito.pdf", PDF("Esito del reclamo", []string{
+	return "esito.pdf", PDF("Esito della pratica", []string{
 		"Camera di commercio: " + at.chamber,
 		"Pratica: " + r.PathValue("id"),
 		"Data: " + d.Clock.Now().Format("02/01/2006"),
-		"", "Il reclamo è " + words[outcome] + ".", "", text,
+		"", sentence, "", text,
 		"", "Documento prodotto dal gestionale di prova: non ha valore legale.",
 	}), nil
 }

@@ -44,7 +44,11 @@ func (a *api) handler() http.Handler {
 			a.answer(w, 404, map[string]any{"title": "Non trovato", "detail": "La pratica non c’è.", "status": 404})
 			return
 		}
-		full := map[string]any{"answers": map[string]any{"facts": "I fatti"}, "documents": []any{map[string]any{"id": "d1", "name": "ricevuta.pdf", "kind": "receipt", "size": 9}}}
+		full := map[string]any{"answers": map[string]any{"facts": "I fatti"}, "documents": []any{map[string]any{"id": "d1", "name": "ricevuta.pdf", "kind": "receipt", "size": 9}},
+			"attachments": []any{map[string]any{"id": "a0", "name": "listino.pdf", "size": 9, "signature": map[string]any{"verdict": "valid", "text": "La firma di Sofia Conti è valida."}}}}
+		if a.state == "in_progress" {
+			full["officer"] = map[string]any{"taxCode": "CLMNNA74P48F205H"} // by tax code alone: who it is, the chamber knows
+		}
 		for k, v := range one {
 			full[k] = v
 		}
@@ -156,7 +160,7 @@ func TestWorkingACase(t *testing.T) {
 		t.Fatalf("list: %d\n%s", code, html)
 	}
 	code, _, html = do("GET", "/gestionale/milano/p1", nil)
-	if code != 200 || !strings.Contains(html, "I fatti") || !strings.Contains(html, "Presentata") {
+	if code != 200 || !strings.Contains(html, "I fatti") || !strings.Contains(html, "Presentata") || !strings.Contains(html, "La firma di Sofia Conti è valida.") || strings.Contains(html, "In carico a") {
 		t.Fatalf("case: %d\n%s", code, html)
 	}
 	steps := []struct {
@@ -176,6 +180,9 @@ func TestWorkingACase(t *testing.T) {
 		if code, _, html := do("GET", location, nil); code != 200 || !strings.Contains(html, confirmations[s.action]) {
 			t.Errorf("%s: after it %d\n%s", s.action, code, html)
 		}
+	}
+	if _, _, html := do("GET", "/gestionale/milano/p1", nil); !strings.Contains(html, `<dt>In carico a</dt><dd><span class="code">CLMNNA74P48F205H</span></dd>`) {
+		t.Errorf("nobody has it in charge\n%s", html)
 	}
 	if a.state != "in_progress" || a.messages[0] != "Buongiorno" || a.days != 10 {
 		t.Errorf("the API got %+v", a)
@@ -208,6 +215,19 @@ func TestTheApisRefusalIsShown(t *testing.T) {
 	}
 	if code, _, _ := do("GET", "/gestionale/varese/p1", nil); code != http.StatusBadGateway {
 		t.Errorf("chamber without key: %d", code)
+	}
+}
+
+// Each service is decided in its own words.
+func TestOutcomes(t *testing.T) {
+	for service, want := range map[string]string{"reclami": "founded", "listino-prezzi": "deposited", "altro": ""} {
+		got := ""
+		if list := (Case{Service: service}).Outcomes(); len(list) > 0 {
+			got = list[0].ID
+		}
+		if got != want {
+			t.Errorf("%s: %q", service, got)
+		}
 	}
 }
 
