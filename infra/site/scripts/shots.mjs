@@ -62,9 +62,8 @@ async function tour(width) {
   await page.getByText('340 kB').or(page.getByText('332 kB')).waitFor();
   await shot('modulo-2');
   await page.getByRole('button', { name: 'Avanti' }).click();
-  await page.getByText('A un altro indirizzo PEC').click();
-  await shot('modulo-3');
   await page.getByText('Al domicilio digitale').click();
+  await shot('modulo-3');
   await page.getByText('Ho letto').click();
   await page.getByRole('button', { name: 'Avanti' }).click();
   await page.getByText('Bozza salvata').waitFor();

@@ -216,7 +216,7 @@ function submit(world, { id }, _, __, headers) {
   const bought = service.cost.kind === 'act';
   application.state = bought ? 'awaiting_payment' : 'presented';
   application.presentedAt = now();
-  application.deadline = { due: new Date(Date.now() + 30 * DAY).toISOString().slice(0, 10), suspended: false };
+  application.deadline = { due: new Date(Date.now() + chamber.services[application.service].termDays * DAY).toISOString().slice(0, 10), suspended: false };
   application.receipt = {
     id: `R-${id.slice(0, 8)}`, application: id, presentedAt: application.presentedAt, subject: service.title,
     digest: createHash('sha256').update(JSON.stringify(application.answers)).digest('hex'),

@@ -34,16 +34,20 @@ export function FileField({ application, field, definition, attachments, uploads
   const sending = uploads.list.filter((item) => item.field === field);
   const id = controlId(field);
 
-  function choose(files: File[]) {
+  // Where there is room for one file, another one takes its place.
+  const replaces = definition.max === 1 && mine.length === 1 && sending.length === 0;
+
+  async function choose(files: File[]) {
     const accepted: File[] = [];
     const faults: string[] = [];
     for (const file of files) {
-      const fault = faultOf(file, definition, mine.length + sending.length + accepted.length);
+      const fault = faultOf(file, definition, (replaces ? 0 : mine.length) + sending.length + accepted.length);
       if (fault) faults.push(t(`file.${fault}`, { name: file.name, size: formatSize(definition.maxBytes, currentLanguage()), max: definition.max }));
       else accepted.push(file);
     }
     setRefused(faults);
-    void uploads.send(field, accepted);
+    if (accepted.length > 0 && replaces && !(await take(mine[0]))) return;
+    await uploads.send(field, accepted);
   }
 
   async function take(attachment: Attachment) {
@@ -52,9 +56,11 @@ export function FileField({ application, field, definition, attachments, uploads
       onChange((current) => current.filter((other) => other.id !== attachment.id));
       setRemoved(t('file.removed', { name: attachment.name }));
       input.current?.focus();
+      return true;
     } catch (failure) {
       setRefused([explain(failure)]);
       onError(failure);
+      return false;
     }
   }
 
@@ -99,11 +105,11 @@ export function FileField({ application, field, definition, attachments, uploads
           onChange={(event) => {
             const files = [...(event.currentTarget.files ?? [])];
             event.currentTarget.value = ''; // the same file can be chosen again after a failure
-            choose(files);
+            void choose(files);
           }}
         />
         <label for={id} id={`${id}-bottone`} class="btn btn-outline-primary btn-sm">
-          {definition.max > 1 ? t('file.choose') : t('file.chooseOne')}
+          {definition.max > 1 ? t('file.choose') : replaces ? t('file.replace') : t('file.chooseOne')}
         </label>
       </div>
       <ul class="sv-file-list">

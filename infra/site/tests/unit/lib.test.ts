@@ -3,6 +3,9 @@ import { fieldOf, Problem, Unreachable } from '../../src/lib/api.ts';
 import { baseHost } from '../../src/lib/chamber.ts';
 import { formatDate, formatInstant, today } from '../../src/lib/dates.ts';
 import { setTexts } from '../../src/lib/i18n.ts';
+import { mostPressing } from '../../src/lib/cases.ts';
+import { formatEuro, groupNotice, leftInEnglish, paymentPage } from '../../src/lib/payment.ts';
+import type { ApplicationRow } from '../../src/lib/types.ts';
 import { safeReturn } from '../../src/lib/navigation.ts';
 import { present } from '../../src/lib/submission.ts';
 import { faultOf, formatSize, mediaTypeOf, sha256 } from '../../src/lib/upload.ts';
@@ -107,5 +110,40 @@ describe('presenting', () => {
     await expect(present('a', store)).rejects.toMatchObject({ status: 422, detail: 'no' });
     await present('a', store);
     expect(new Set(keys).size).toBe(2);
+  });
+});
+
+describe('payments', () => {
+  it('writes sums and notice numbers as people read them', () => {
+    setTexts('it', {});
+    expect(formatEuro(300)).toMatch(/^3,00\s€$/);
+    expect(formatEuro(123456)).toMatch(/^1\.?234,56\s€$/);
+    setTexts('en', {});
+    expect(formatEuro(300)).toBe('€3.00');
+    setTexts('it', {});
+    expect(groupNotice('301234567890123456')).toBe('3012 3456 7890 1234 56');
+    expect(groupNotice('3012')).toBe('3012');
+  });
+
+  it.each([
+    ['https://paga.example.it/c/1?x=2', 'https://paga.example.it/c/1?x=2'],
+    ['http://localhost:8090/istituto/paga/1', 'http://localhost:8090/istituto/paga/1'],
+    ['http://127.0.0.1:8090/istituto/paga/1', 'http://127.0.0.1:8090/istituto/paga/1'],
+    ['http://paga.example.it/', null], ['http://127.evil.example/', null], ['http://localhost.evil.example/', null], ['javascript:alert(1)', null],
+    ['data:text/html,x', null], ['/istituto/paga/1', null], ['//paga.example.it', null], ['https://user:pass@paga.example.it/', null], ['', null], [undefined, null],
+  ])('sends a browser to %j: %j', (address, expected) => {
+    expect(paymentPage(address)).toBe(expected);
+  });
+
+  it('remembers once in which language one left', () => {
+    const data = new Map([['pagamento:lingua', 'en']]);
+    const store = { getItem: (key: string) => data.get(key) ?? null, removeItem: (key: string) => void data.delete(key) };
+    expect([leftInEnglish(store), leftInEnglish(store)]).toEqual([true, false]);
+  });
+
+  it('puts first what must be paid first', () => {
+    const row = (id: string, state: string, updatedAt: string, due?: string) => ({ id, state, updatedAt, payment: due && { state: 'requested', amount: 300, due } }) as ApplicationRow;
+    const rows = [row('reply', 'awaiting_integration', '9'), row('later', 'awaiting_payment', '8', '2026-12-09'), row('sooner', 'awaiting_payment', '1', '2026-12-01'), row('old', 'awaiting_integration', '2')];
+    expect(rows.sort(mostPressing).map(({ id }) => id)).toEqual(['sooner', 'later', 'reply', 'old']);
   });
 });
