@@ -71,12 +71,8 @@ simulate: ## a year of a chamber in one process, crashing between any two effect
 	@$(GO) run ./infra/simulate $(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS)) $(ARGS)
 
 .PHONY: bench
-bench: ## the Go benchmarks there are, as they are (ratios and prices: not measured yet)
-	@packages=$$(grep -rl --include=*_test.go '^func Benchmark' functions shared infra 2>/dev/null | grep -v '^infra/local/' | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
-	echo "Not measured yet: register throughput against the raw table, handlers against a no-op Lambda, cost per application," >&2; \
-	echo "cold start, package size, page weight." >&2; \
-	if [ -z "$$packages" ]; then echo "make bench: and there is no Go benchmark either; nothing was measured." >&2; exit 1; fi; \
-	$(GO) test -run '^$$' -bench . -benchmem $$packages
+bench: built ## speed, size and cost as JSON lines, held to their bounds (ARGS="-only=… -quick -volume=…"; infra/bench)
+	@$(GO) run ./infra/bench -flags "$(BUILD_FLAGS)" $(ARGS)
 
 ##@ To install it
 .PHONY: deploy

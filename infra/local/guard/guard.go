@@ -48,6 +48,37 @@ type Guard struct {
 
 	mu      sync.Mutex
 	refused []Refusal
+	calls   map[Call]int
+}
+
+// Call is one kind of call that a function makes.
+type Call struct {
+	Function string `json:"function"`
+	Service  string `json:"service"`
+	Action   string `json:"action"`
+}
+
+// Count is how often it was made.
+type Count struct {
+	Call
+	Times int `json:"times"`
+}
+
+// Calls counts what the functions asked of the services, those that the cloud makes in their name (a queue's consumer) among them.
+func (g *Guard) Calls() []Count {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	counts := []Count{}
+	for call, times := range g.calls {
+		counts = append(counts, Count{call, times})
+	}
+	return counts
+}
+
+func (g *Guard) count(c Call) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calls[c]++
 }
 
 // AccessKey is the access key of a function: it names it.
@@ -57,7 +88,7 @@ func AccessKey(function string) string { return function }
 func New(c Config) *Guard {
 	g := &Guard{
 		config: c, functions: map[string]template.Function{}, tables: map[string]template.Table{},
-		keys: map[string]string{}, policies: map[string][]policy.Statement{},
+		keys: map[string]string{}, policies: map[string][]policy.Statement{}, calls: map[Call]int{},
 	}
 	for _, f := range c.Cloud.Functions {
 		g.functions[AccessKey(f.ID)] = f
@@ -133,6 +164,7 @@ func (g *Guard) check(r *http.Request, body []byte) *denial {
 	if who.service != service {
 		service, name = who.service, r.Method+" "+r.URL.Path
 	}
+	g.count(Call{f.ID, service, name})
 	asks, err := g.asks(service, name, r, body)
 	if err != nil {
 		return g.refuse(r.Context(), f, service, ask{service + ":" + name, "*", nil}, err.Error())
@@ -279,11 +311,15 @@ func drain(r *http.Request) {
 	}
 }
 
+// Caller is the header that names, to what stands before an emulator, the function whose call this is.
+const Caller = "X-Local-Caller"
+
 // anonymous has the emulators of tables and queues, which check no signature,
 // see one caller: DynamoDB Local keeps a database for each.
 func (g *Guard) anonymous(r *http.Request) {
 	who, ok := signatureOf(r)
 	if ok && who.key != g.config.Administrator {
+		r.Header.Set(Caller, who.key)
 		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "Credential="+who.key+"/", "Credential="+g.config.Administrator+"/", 1))
 	}
 }

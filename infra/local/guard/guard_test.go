@@ -323,6 +323,19 @@ func TestGuard(t *testing.T) {
 			t.Errorf("refused: %+v", refused)
 		}
 	})
+	t.Run("calls", func(t *testing.T) {
+		counted := map[guard.Call]int{}
+		for _, c := range w.guard.Calls() {
+			counted[c.Call] = c.Times
+		}
+		// Refused ones count, the administrator's do not: he is no function.
+		if counted[guard.Call{Function: "Work", Service: "dynamodb", Action: "BatchGetItem"}] != 2 || counted[guard.Call{Function: "Idle", Service: "dynamodb", Action: "GetItem"}] != 1 {
+			t.Errorf("counted: %v", counted)
+		}
+		if n := len(w.guard.Calls()); n == 0 || counted[guard.Call{Function: emulator.AccessKey, Service: "dynamodb", Action: "GetItem"}] != 0 {
+			t.Errorf("counted: %v", counted)
+		}
+	})
 }
 
 func checkLog(t *testing.T, log, want string) {

@@ -59,6 +59,7 @@ type Pool struct {
 	invocations atomic.Int64
 	errors      atomic.Int64
 	busy        atomic.Int64 // invocations that run or wait for an instance
+	spent       atomic.Int64 // nanoseconds in invocations, starts included
 
 	mu      sync.Mutex
 	slots   []*slot
@@ -109,7 +110,9 @@ func (p *Pool) Invoke(ctx context.Context, payload []byte) (Result, error) {
 		return Result{}, fmt.Errorf("invoking %s: %w", p.config.Name, err)
 	}
 	p.invocations.Add(1)
+	began := time.Now()
 	result, alive := i.invoke(payload)
+	p.spent.Add(int64(time.Since(began)))
 	if result.Failed {
 		p.errors.Add(1)
 	}
@@ -299,13 +302,18 @@ type Status struct {
 	Busy        int64  `json:"busy"` // that run or wait for an instance
 	Invocations int64  `json:"invocations"`
 	Errors      int64  `json:"errors"`
+	// Millis is the time that invocations took, starts included, as Lambda bills it.
+	Millis int64 `json:"millis"`
 }
 
 // Status returns the figures since the start.
 func (p *Pool) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{Name: p.config.Name, PIDs: []int{}, Busy: p.busy.Load(), Invocations: p.invocations.Load(), Errors: p.errors.Load()}
+	s := Status{
+		Name: p.config.Name, PIDs: []int{}, Busy: p.busy.Load(), Invocations: p.invocations.Load(), Errors: p.errors.Load(),
+		Millis: time.Duration(p.spent.Load()).Milliseconds(),
+	}
 	for _, slot := range p.slots {
 		if slot != nil {
 			if pid := slot.pid(); pid != 0 {

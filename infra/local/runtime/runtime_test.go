@@ -69,7 +69,7 @@ func invoke(t *testing.T, p *runtime.Pool, event string) (runtime.Result, map[st
 
 func TestStaysWarm(t *testing.T) {
 	p := pool(t, nil)
-	_, first := invoke(t, p, `{"a":1}`)
+	_, first := invoke(t, p, `{"do":"sleep","millis":5,"a":1}`)
 	_, second := invoke(t, p, `{"a":2}`)
 	if first["pid"] != second["pid"] {
 		t.Error("the second invocation ran in another instance")
@@ -77,7 +77,7 @@ func TestStaysWarm(t *testing.T) {
 	if second["body"] != `{"a":2}` {
 		t.Errorf("the function saw %v", second["body"])
 	}
-	if s := p.Status(); s.Invocations != 2 || s.Errors != 0 || len(s.PIDs) != 1 {
+	if s := p.Status(); s.Invocations != 2 || s.Errors != 0 || len(s.PIDs) != 1 || s.Millis < 5 {
 		t.Errorf("status is %+v", s)
 	}
 }

@@ -35,6 +35,8 @@ func (s *Supervisor) control() http.Handler {
 	handle("GET /grants", func(*http.Request) (any, error) {
 		return map[string]any{"used": s.ledger.Used(), "unused": s.ledger.Unused(), "refused": s.guard.Refused()}, nil
 	})
+	handle("GET /calls", func(*http.Request) (any, error) { return map[string]any{"items": s.guard.Calls()}, nil })
+	handle("GET /functions/{id}/environment", s.environmentOf)
 	handle("POST /faults", s.addFault)
 	handle("GET /faults", func(*http.Request) (any, error) { return map[string]any{"items": s.faults.List()}, nil })
 	handle("DELETE /faults", func(*http.Request) (any, error) { s.faults.Clear(); return map[string]any{}, nil })
@@ -135,6 +137,16 @@ func (s *Supervisor) kill(r *http.Request) (any, error) {
 		return nil, mistake{http.StatusNotFound, fmt.Errorf("there is no function %s", r.PathValue("id"))}
 	}
 	return map[string]int{"killed": pool.Kill()}, nil
+}
+
+// environmentOf is what a function's instance is started with, for who starts one of their own to measure it.
+func (s *Supervisor) environmentOf(r *http.Request) (any, error) {
+	f, ok := s.functions[r.PathValue("id")]
+	if !ok {
+		return nil, mistake{http.StatusNotFound, fmt.Errorf("there is no function %s", r.PathValue("id"))}
+	}
+	variables, err := s.environment(f, 0)
+	return map[string]any{"environment": variables}, err
 }
 
 // invoke runs a function with the body as its event and waits for the answer.

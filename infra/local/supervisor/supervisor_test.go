@@ -342,6 +342,15 @@ func TestRun(t *testing.T) {
 		if len(grants["refused"].([]any)) != 5 {
 			t.Errorf("refused: %v", grants["refused"])
 		}
+		if calls := fmt.Sprint(c.want("GET", "/calls", "")["items"]); !strings.Contains(calls, "action:Scan function:WebFunction service:dynamodb times:1") {
+			t.Errorf("calls: %s", calls)
+		}
+		if given := fmt.Sprint(c.want("GET", "/functions/WebFunction/environment", "")["environment"]); !strings.Contains(given, "AWS_ACCESS_KEY_ID=WebFunction") {
+			t.Errorf("environment: %s", given)
+		}
+		if status, _ := c.call("GET", c.at.Control+"/functions/NoFunction/environment", ""); status != http.StatusNotFound {
+			t.Errorf("environment of no function: %d", status)
+		}
 		var unused strings.Builder
 		if err := supervisor.Unused(config(t, root, bin, data), &unused); err != nil || unused.String() != "WebFunction Never sqs:PurgeQueue sportello-local-FailedQueue\n" {
 			t.Errorf("unused: %q, %v", unused.String(), err)
