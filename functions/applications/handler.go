@@ -9,14 +9,16 @@ import (
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/draft"
+	"sportello/shared/flow/evidence"
 	"sportello/shared/flow/exchange"
 	"sportello/shared/platform/table"
 )
 
 type handler struct {
-	drafts  *draft.Desk
-	cases   *exchange.Desk
-	cursors *httpapi.Cursors
+	drafts   *draft.Desk
+	cases    *exchange.Desk
+	evidence *evidence.Desk
+	cursors  *httpapi.Cursors
 }
 
 type call = httpapi.Call[access.Applicant]
@@ -34,6 +36,7 @@ func (h *handler) register(api *httpapi.API, sessions httpapi.Sessions[access.Ap
 	httpapi.JSON(desk, "POST /applications/{id}/attachments/{aid}/completion", h.complete)
 	httpapi.JSON(desk, "GET /applications/{id}/timeline", h.timeline)
 	httpapi.JSON(desk, "GET /applications/{id}/documents/{doc}", h.document)
+	httpapi.JSON(desk, "GET /applications/{id}/evidence", h.proof)
 	httpapi.JSON(desk, "POST /applications/{id}/messages", h.message)
 	httpapi.JSON(desk, "POST /applications/{id}/replies", h.reply)
 	httpapi.JSON(desk, "POST /applications/{id}/withdrawal", h.withdraw)
@@ -134,6 +137,19 @@ func (h *handler) timeline(ctx context.Context, c call, _ httpapi.None) (casefil
 
 func (h *handler) document(ctx context.Context, c call, _ httpapi.None) (httpapi.None, error) {
 	link, err := h.cases.Download(ctx, c.Caller, c.Path("id"), c.Path("doc"))
+	if err == nil {
+		c.Redirect(link)
+	}
+	return httpapi.None{}, err
+}
+
+// proof makes the evidence file and leads to it.
+func (h *handler) proof(ctx context.Context, c call, _ httpapi.None) (httpapi.None, error) {
+	opened, err := h.cases.Open(ctx, c.Caller, c.Path("id"))
+	if err != nil {
+		return httpapi.None{}, err
+	}
+	link, err := h.evidence.Link(ctx, opened)
 	if err == nil {
 		c.Redirect(link)
 	}

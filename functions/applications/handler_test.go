@@ -24,7 +24,7 @@ type function struct {
 func newFunction(t *testing.T) *function {
 	t.Helper()
 	f := &function{edgetest.New(t), flowtest.New(t)}
-	h := &handler{drafts: f.w.Drafts, cases: f.w.Cases, cursors: edgetest.Cursors(t)}
+	h := &handler{drafts: f.w.Drafts, cases: f.w.Cases, evidence: f.w.Evidence, cursors: edgetest.Cursors(t)}
 	var err error
 	f.Handle, err = h.register(f.API, func(_ context.Context, cookie string) (access.Applicant, error) {
 		switch cookie {
@@ -105,6 +105,9 @@ func TestStory(t *testing.T) {
 	}
 	f.Values["doc"] = f.Values["aid"]
 	f.Call("document.json").Is(302, nil)
+	if a := f.Call("evidence.json").Is(302, nil); !v.Evidence || a.Header["location"] == "" || a.Header["cache-control"] != "no-store" {
+		t.Errorf("evidence %v, %v", v.Evidence, a.Header)
+	}
 	var story casefile.Story
 	if f.Call("timeline.json").Is(200, &story); len(story.Items) < 3 || len(story.Next) == 0 {
 		t.Errorf("story %+v", story)
@@ -188,6 +191,8 @@ func TestRefusals(t *testing.T) {
 		"another site's page":  {"save.json", edgetest.Header("origin", "https://evil.example"), 403, problem.Forbidden, nil},
 		"no header of ours":    {"discard.json", edgetest.Header("x-requested-with", ""), 403, problem.Forbidden, nil},
 		"a stranger":           {"show.json", edgetest.Cookie("anna"), 404, problem.NotFound, nil},
+		"a stranger's proof":   {"evidence.json", edgetest.Cookie("anna"), 404, problem.NotFound, nil},
+		"no number to prove":   {"evidence.json", nil, 409, problem.Conflict, nil},
 		"a stranger writes":    {"save.json", edgetest.Cookie("anna"), 404, problem.NotFound, nil},
 		"no version":           {"save.json", edgetest.Header("if-match", ""), 428, problem.VersionRequired, nil},
 		"a version of old":     {"save.json", edgetest.Header("if-match", `"1"`), 412, problem.VersionMismatch, nil},

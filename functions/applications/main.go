@@ -3,7 +3,7 @@
 //
 // Trigger: HTTP API, everything under /api/v1/applications but the submission.
 //
-// Effect: rows of the applications table; objects under uploads/ and documents/; messages on the registration queue for what must be
+// Effect: rows of the applications table; objects under uploads/, documents/ and evidence/; messages on the registration queue for what must be
 // numbered.
 //
 // On retry: a repeated save of the same answers, a repeated completion, a repeated deletion change nothing more. A message or reply that is
@@ -18,6 +18,7 @@ import (
 	"sportello/shared/assembly"
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/draft"
+	"sportello/shared/flow/evidence"
 	"sportello/shared/flow/exchange"
 )
 
@@ -26,7 +27,9 @@ type environment struct {
 	assembly.Queues
 	Applications string `env:"TABLE_APPLICATIONS,required,notEmpty"`
 	Sessions     string `env:"TABLE_SESSIONS,required,notEmpty"`
+	Register     string `env:"TABLE_REGISTER,required,notEmpty"`
 	Documents    string `env:"BUCKET_DOCUMENTS,required,notEmpty"`
+	Archive      string `env:"BUCKET_ARCHIVE,required,notEmpty"`
 	Portal       string `env:"PORTAL_BASE,required,notEmpty"`
 }
 
@@ -69,6 +72,12 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{drafts: drafts, cases: cases, cursors: cursors}
+	proofs, err := evidence.New(evidence.Config{
+		Table: table, Register: assembly.Table(p, env.Register), Archive: assembly.Bucket(p, env.Archive), Documents: documents,
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{drafts: drafts, cases: cases, evidence: proofs, cursors: cursors}
 	return h.register(api, sessions.Applicant)
 }

@@ -10,15 +10,17 @@ import (
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/draft"
+	"sportello/shared/flow/evidence"
 	"sportello/shared/flow/office"
 	"sportello/shared/flow/officers"
 	"sportello/shared/platform/table"
 )
 
 type handler struct {
-	desk    *office.Desk
-	people  *officers.Desk
-	cursors *httpapi.Cursors
+	desk     *office.Desk
+	people   *officers.Desk
+	evidence *evidence.Desk
+	cursors  *httpapi.Cursors
 }
 
 type call = httpapi.Call[access.Officer]
@@ -29,6 +31,7 @@ func (h *handler) register(door httpapi.Door[access.Officer]) {
 	httpapi.JSON(door, "GET /applications/{id}", h.show)
 	httpapi.JSON(door, "GET /applications/{id}/timeline", h.timeline)
 	httpapi.JSON(door, "GET /applications/{id}/documents/{doc}", h.document)
+	httpapi.JSON(door, "GET /applications/{id}/evidence", h.proof)
 	httpapi.JSON(door, "POST /applications/{id}/assignment", h.assign)
 	httpapi.JSON(door, "POST /applications/{id}/messages", h.message)
 	httpapi.JSON(door, "POST /applications/{id}/attachments", h.attach)
@@ -122,6 +125,19 @@ func (h *handler) timeline(ctx context.Context, c call, _ httpapi.None) (casefil
 
 func (h *handler) document(ctx context.Context, c call, _ httpapi.None) (httpapi.None, error) {
 	link, err := h.desk.Download(ctx, c.Caller, c.Path("id"), c.Path("doc"))
+	if err == nil {
+		c.Redirect(link)
+	}
+	return httpapi.None{}, err
+}
+
+// proof makes the evidence file and leads to it; who looked is recorded.
+func (h *handler) proof(ctx context.Context, c call, _ httpapi.None) (httpapi.None, error) {
+	opened, err := h.desk.Look(ctx, c.Caller, c.Path("id"))
+	if err != nil {
+		return httpapi.None{}, err
+	}
+	link, err := h.evidence.Link(ctx, opened)
 	if err == nil {
 		c.Redirect(link)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	"sportello/shared/edge/edgetest"
 	"sportello/shared/edge/httpapi"
@@ -56,7 +57,7 @@ func newFunction(t *testing.T, door string) *function {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &handler{desk: desk, people: people, cursors: edgetest.Cursors(t)}
+	h := &handler{desk: desk, people: people, evidence: f.w.Evidence, cursors: edgetest.Cursors(t)}
 	h.register(httpapi.Cookie(f.API, "/api/v1/office", people.Officer))
 	h.register(httpapi.Keyed(f.API, "/chamber/v1", people.Key))
 	if f.Handle, err = f.API.Handler(); err != nil {
@@ -89,6 +90,16 @@ func (f *function) key(chamber string) string {
 func (f *function) call(name string, changes ...edgetest.Change) edgetest.Answer {
 	f.T.Helper()
 	return f.Call(f.prefix+name+".json", changes...)
+}
+
+// seen counts the looks at a case.
+func (f *function) seen(id string) int {
+	f.T.Helper()
+	looks, err := table.All(context.Background(), f.w.Applications, table.Query{PK: layout.Application(id), Prefix: "SEEN#"})
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	return len(looks)
 }
 
 func body(pairs ...any) edgetest.Change {
@@ -155,6 +166,12 @@ func TestStory(t *testing.T) {
 			f.call("document").Is(302, nil)
 			f.Values["doc"] = a.ID
 			f.call("document").Is(302, nil)
+			seen := f.seen(v.ID)
+			f.w.Pass(time.Minute)
+			f.call("evidence").Is(302, nil)
+			if f.seen(v.ID) != seen+1 {
+				t.Error("who had the evidence file made is not recorded")
+			}
 			f.w.Rest()
 			f.w.Pass(31 * 24 * time.Hour)
 			f.w.Rest()
@@ -291,6 +308,8 @@ func TestRefusals(t *testing.T) {
 		"the officer complained of":          {"show.json", []edgetest.Change{edgetest.Cookie(paolo)}, 404, problem.NotFound},
 		"the officer complained of, by key":  {"key-show.json", []edgetest.Change{edgetest.Header("X-Officer", paolo)}, 404, problem.NotFound},
 		"perhaps the officer complained of":  {"key-show.json", []edgetest.Change{edgetest.Header("X-Officer", sofia)}, 404, problem.NotFound},
+		"the evidence, complained of":        {"evidence.json", []edgetest.Change{edgetest.Cookie(paolo)}, 404, problem.NotFound},
+		"the evidence, another chamber's":    {"key-evidence.json", []edgetest.Change{edgetest.Header("x-api-key", theirs)}, 404, problem.NotFound},
 		"another site's page":                {"message.json", []edgetest.Change{edgetest.Header("origin", "https://evil.example")}, 403, problem.Forbidden},
 		"no key":                             {"key-show.json", []edgetest.Change{edgetest.Header("x-api-key", "")}, 401, problem.Unauthenticated},
 		"a wrong key":                        {"key-show.json", []edgetest.Change{edgetest.Header("x-api-key", "sportello"+strings.Repeat("0", 64))}, 401, problem.Unauthenticated},

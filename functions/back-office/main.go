@@ -18,6 +18,7 @@ import (
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/edge/httpapi"
 	"sportello/shared/edge/lambdafn"
+	"sportello/shared/flow/evidence"
 	"sportello/shared/flow/office"
 	"sportello/shared/flow/officers"
 )
@@ -70,15 +71,20 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
+	register, archive, documents := assembly.Table(p, env.Register), assembly.Bucket(p, env.Archive), assembly.Bucket(p, env.Documents)
 	desk, err := office.New(office.Config{
-		Table: applications, Register: assembly.Table(p, env.Register), Archive: assembly.Bucket(p, env.Archive),
-		Documents: assembly.Bucket(p, env.Documents), Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
+		Table: applications, Register: register, Archive: archive,
+		Documents: documents, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
 		Colleague: people.Colleague,
 	})
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{desk: desk, people: people, cursors: cursors}
+	proofs, err := evidence.New(evidence.Config{Table: applications, Register: register, Archive: archive, Documents: documents})
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{desk: desk, people: people, evidence: proofs, cursors: cursors}
 	h.register(httpapi.Cookie(api, "/api/v1/office", people.Officer))
 	h.register(httpapi.Keyed(api, "/chamber/v1", people.Key))
 	return api.Handler()

@@ -208,6 +208,11 @@ func SnapshotKey(application, sha256 string) string {
 	return "snapshots/" + application + "/" + sha256 + ".json"
 }
 
+// EvidenceKey is an evidence file, by its digest.
+func EvidenceKey(application, sha256 string) string {
+	return "evidence/" + application + "/" + sha256 + ".zip"
+}
+
 // TrustList leads to the edition of a territory's trust list that is in use; TrustListObject is an edition, by the digest of its compact form:
 // as published (xml) and as verifiers read it (json.gz).
 func TrustList(territory string) Key { return Key{"TRUST#" + territory, "LIST"} }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -141,6 +142,40 @@ func (l Leaf) data() []byte {
 
 // Tree is the root over the leaves.
 func (l Leaves) Tree() (Tree, error) {
+	read, err := l.hashes()
+	if err != nil {
+		return Tree{}, err
+	}
+	root, err := tlog.TreeHash(int64(len(l.Leaves)), read)
+	if err != nil {
+		return Tree{}, fmt.Errorf("hashing leaves: %w", err)
+	}
+	return Tree{Size: len(l.Leaves), Root: hex.EncodeToString(root[:])}, nil
+}
+
+// Prove finds a record among the leaves: its index, and the audit path from it to the root (RFC 6962 section 2.1.1), in hex.
+func (l Leaves) Prove(year int, seq uint64) (index int, path []string, err error) {
+	index = slices.IndexFunc(l.Leaves, func(leaf Leaf) bool { return leaf.Year == year && leaf.Seq == seq })
+	if index < 0 {
+		return 0, nil, fmt.Errorf("%w: the record is not of that day", ErrStatement)
+	}
+	read, err := l.hashes()
+	if err != nil {
+		return 0, nil, err
+	}
+	proof, err := tlog.ProveRecord(int64(len(l.Leaves)), int64(index), read)
+	if err != nil {
+		return 0, nil, fmt.Errorf("proving a leaf: %w", err)
+	}
+	path = []string{}
+	for _, hash := range proof {
+		path = append(path, hex.EncodeToString(hash[:]))
+	}
+	return index, path, nil
+}
+
+// hashes are those of the tree, in memory.
+func (l Leaves) hashes() (tlog.HashReader, error) {
 	var stored []tlog.Hash
 	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		hashes := make([]tlog.Hash, len(indexes))
@@ -152,15 +187,11 @@ func (l Leaves) Tree() (Tree, error) {
 	for n, leaf := range l.Leaves {
 		hashes, err := tlog.StoredHashes(int64(n), leaf.data(), read)
 		if err != nil {
-			return Tree{}, fmt.Errorf("hashing leaves: %w", err)
+			return nil, fmt.Errorf("hashing leaves: %w", err)
 		}
 		stored = append(stored, hashes...)
 	}
-	root, err := tlog.TreeHash(int64(len(l.Leaves)), read)
-	if err != nil {
-		return Tree{}, fmt.Errorf("hashing leaves: %w", err)
-	}
-	return Tree{Size: len(l.Leaves), Root: hex.EncodeToString(root[:])}, nil
+	return read, nil
 }
 
 // StatementOf declares a sealed day: words are those of the seal, previous is the digest of the statement of the day before.

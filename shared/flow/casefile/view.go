@@ -39,7 +39,8 @@ type View struct {
 	Requests    []RequestView    `json:"requests"`
 	Mail        []MailView       `json:"mail"`
 	Survey      *SurveyView      `json:"survey,omitempty"`
-	Receipt     *Receipt         `json:"receipt,omitempty"` // of an application that was presented
+	Receipt     *Receipt         `json:"receipt,omitempty"`  // of an application that was presented
+	Evidence    bool             `json:"evidence,omitempty"` // there is an evidence file to download
 
 	files []application.Attachment
 }
@@ -205,7 +206,7 @@ func (c Case) brief() View {
 		Profile: ProfileView{Kind: c.Owner.Kind, TaxCode: c.Owner.TaxCode, Name: c.Owner.Name},
 		Answers: json.RawMessage("{}"), Attachments: []AttachmentView{}, Documents: []DocumentView{},
 		Requests: []RequestView{}, Mail: []MailView{},
-		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Protocol: c.Protocol,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Protocol: c.Protocol, Evidence: c.Protocol != nil,
 	}
 	if c.Filer.TaxCode != c.Owner.TaxCode {
 		v.Filer = &ProfileView{Kind: c.Filer.Kind, TaxCode: c.Filer.TaxCode, Name: c.Filer.Name}
@@ -321,15 +322,29 @@ type Summary struct {
 	ExpiresAt   *time.Time    `json:"expiresAt,omitempty"` // of a draft
 	PresentedAt *time.Time    `json:"presentedAt,omitempty"`
 	Protocol    *ProtocolView `json:"protocol,omitempty"`
+	ToPay       *ToPayView    `json:"toPay,omitempty"`
 	Deadline    *DeadlineView `json:"deadline,omitempty"`
 	Officer     *OfficerView  `json:"officer,omitempty"`
+}
+
+// ToPayView is what a case waits for: how much, and the last day.
+type ToPayView struct {
+	Amount int    `json:"amount"` // cents
+	Due    string `json:"due"`
+}
+
+func (c Case) toPay() *ToPayView {
+	if c.State != application.AwaitingPayment || c.Fee == nil {
+		return nil
+	}
+	return &ToPayView{c.Fee.Cents, c.Fee.Due}
 }
 
 // Summary is the case as a line of a list; officer is InCharge or Responsible, by who is looking.
 func (c Case) Summary(officer *OfficerView) Summary {
 	v := c.brief()
 	return Summary{
-		v.ID, v.Chamber, v.Service, v.Profile, v.State, v.CreatedAt, v.UpdatedAt, v.ExpiresAt, v.PresentedAt, v.Protocol, v.Deadline, officer,
+		v.ID, v.Chamber, v.Service, v.Profile, v.State, v.CreatedAt, v.UpdatedAt, v.ExpiresAt, v.PresentedAt, v.Protocol, c.toPay(), v.Deadline, officer,
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/draft"
+	"sportello/shared/flow/evidence"
 	"sportello/shared/flow/exchange"
 	"sportello/shared/flow/external"
 	"sportello/shared/flow/inbox"
@@ -83,6 +84,7 @@ type World struct {
 	Submit       *submit.Desk
 	Cases        *exchange.Desk
 	Office       *office.Desk
+	Evidence     *evidence.Desk
 	Survey       *survey.Desk
 	Registration *registration.Desk
 	External     *external.Desk
@@ -139,6 +141,7 @@ func (w *World) Restart() {
 		set(&w.Verdicts)(signatures.New(signatures.Config{Table: t, Documents: d, Verifier: w.Signatures, Now: w.Now})),
 		set(&w.Cases)(exchange.New(exchange.Config{Table: t, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
 		set(&w.Office)(office.New(office.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
+		set(&w.Evidence)(evidence.New(evidence.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d})),
 		set(&w.Survey)(survey.New(survey.Config{Table: t, Now: w.Now})),
 		set(&w.Registration)(registration.New(registration.Config{
 			Applications: t, Register: w.Register, Archive: w.Archive, Post: post, Now: w.Now, Random: random{w}, MailDomain: MailDomain,
