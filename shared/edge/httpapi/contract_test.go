@@ -3,10 +3,13 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"sportello/shared/domain/catalogue"
 )
 
 // patterns are all the operations of the contract, as ServeMux writes them.
@@ -121,5 +124,30 @@ func TestSummariesAreThere(t *testing.T) {
 				t.Errorf("%s %s has no summary: %v", method, path, err)
 			}
 		}
+	}
+}
+
+// A decision may take every outcome that some service has, and no other: which of them a case's own service has is the step's to say.
+func TestOutcomesAreTheServices(t *testing.T) {
+	c, err := readContract(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome, _ := c.at("/components/schemas/Decision/properties/outcome")
+	enum, _ := outcome.object["enum"].([]any)
+	var listed, wanted []string
+	for _, one := range enum {
+		listed = append(listed, one.(string))
+	}
+	for _, chamber := range catalogue.Chambers() {
+		for _, service := range catalogue.Services(chamber.ID) {
+			for _, outcome := range service.Outcomes {
+				wanted = append(wanted, outcome.ID)
+			}
+		}
+	}
+	slices.Sort(wanted)
+	if wanted = slices.Compact(wanted); !slices.Equal(listed, wanted) {
+		t.Errorf("listed %v, the services have %v", listed, wanted)
 	}
 }
