@@ -154,6 +154,7 @@ func (t *Trust) openAuthority(d definition) error {
 	parent := t.authorities[d.parent]
 	id, err := t.kept("trust-"+d.name, d.kind, parent, func(tmpl *x509.Certificate) {
 		tmpl.Subject = pkix.Name{Country: []string{"IT"}, Organization: []string{d.Organization}, CommonName: d.CommonName, ExtraNames: organizationID(d.VAT)}
+		t.point(tmpl, parent)
 		tmpl.IsCA = true
 		tmpl.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		if parent != nil {
@@ -201,6 +202,7 @@ func (t *Trust) openStamper() error {
 	}
 	t.stamper, err = t.kept("trust-tsa", RSA2048, t.authorities[Stamps], func(tmpl *x509.Certificate) {
 		tmpl.Subject = pkix.Name{Country: []string{"IT"}, Organization: []string{trusted}, CommonName: "Fiduciaria di Prova TSU 1"}
+		t.point(tmpl, t.authorities[Stamps])
 		tmpl.KeyUsage = x509.KeyUsageContentCommitment
 		tmpl.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: usage}}
 	})
@@ -239,7 +241,6 @@ func (t *Trust) kept(name string, kind KeyKind, parent *Authority, fill func(*x5
 		return id, err
 	}
 	tmpl := &x509.Certificate{NotBefore: now.Add(-backdate), NotAfter: now.Add(lifetime), BasicConstraintsValid: true}
-	t.point(tmpl, parent)
 	fill(tmpl)
 	if id.Certificate, err = t.create(tmpl, parent, key); err != nil {
 		return nil, err
