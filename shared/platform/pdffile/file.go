@@ -456,8 +456,8 @@ func (f *File) Scan(each func(o any) error) error {
 			return nil
 		}
 		at += next + len(objWord)
-		if bytes.HasSuffix(f.data[:at], []byte("endobj")) {
-			continue
+		if before := at - len(objWord) - 1; before < 0 || !isSpace(f.data[before]) && !isDigit(f.data[before]) {
+			continue // endobj, or part of a word
 		}
 		o, err := f.after(at)
 		if errors.Is(err, ErrTooMuch) {
@@ -485,6 +485,9 @@ func (f *File) after(at int) (any, error) {
 	o, err := l.object(0)
 	if err != nil {
 		return nil, err
+	}
+	if _, bad := o.(keyword); bad {
+		return nil, ErrMalformed
 	}
 	dict, ok := o.(Dict)
 	if !ok {

@@ -42,7 +42,7 @@ type counted struct {
 func (c counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if *c.budget -= n; *c.budget < 0 {
-		return n, ErrTooMuch
+		return n, ErrUnpacked
 	}
 	return n, err
 }
@@ -54,7 +54,7 @@ func (s *Stream) reader(budget *int) (io.Reader, error) {
 	var r io.Reader = bytes.NewReader(s.Raw)
 	filters := s.filters()
 	if len(filters) > maxFilters {
-		return nil, ErrTooMuch
+		return nil, ErrUnpacked
 	}
 	for _, name := range filters {
 		switch name {
@@ -113,7 +113,7 @@ func (s *Stream) unpack(budget *int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxStructure+1))
 	switch {
 	case errors.Is(err, ErrTooMuch) || len(data) > maxStructure:
-		return nil, ErrTooMuch
+		return nil, ErrUnpacked
 	case err != nil:
 		return nil, ErrMalformed
 	}

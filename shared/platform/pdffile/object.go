@@ -10,13 +10,15 @@ package pdffile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 )
 
 // Why a file is not read on.
 var (
 	ErrMalformed = errors.New("PDF malformed")
-	ErrTooMuch   = errors.New("PDF unpacks to too much")
+	ErrTooMuch   = errors.New("PDF too large to read")
+	ErrUnpacked  = fmt.Errorf("%w: it unpacks without end", ErrTooMuch)
 )
 
 // The kinds of object. Null is nil, numbers are float64, the rest bool or one of these.
@@ -43,6 +45,8 @@ type (
 
 const (
 	maxDepth  = 64
+	maxWord   = 128
+	maxName   = 1024
 	maxString = 32 << 20
 	maxItems  = 1 << 20 // of one array or dictionary
 )
@@ -70,6 +74,8 @@ func isDigit(b byte) bool     { return b >= '0' && b <= '9' }
 
 // skip passes white space and comments.
 func (l *lexer) skip() {
+	from := l.pos
+	defer func() { *l.fuel -= l.pos - from }()
 	for l.pos < len(l.data) {
 		switch b := l.data[l.pos]; {
 		case isSpace(b):
@@ -86,9 +92,8 @@ func (l *lexer) skip() {
 
 // object reads one object. A word that begins none comes back as keyword.
 func (l *lexer) object(depth int) (any, error) {
-	from := l.pos
 	l.skip()
-	if err := l.burn(l.pos - from + 1); err != nil {
+	if err := l.burn(1); err != nil {
 		return nil, err
 	}
 	if l.pos >= len(l.data) || depth > maxDepth {
@@ -124,13 +129,16 @@ func (l *lexer) object(depth int) (any, error) {
 
 func (l *lexer) word() (string, error) {
 	from := l.pos
-	for l.pos < len(l.data) && !isSpace(l.data[l.pos]) && !isDelimiter(l.data[l.pos]) {
+	for l.pos < len(l.data) && l.pos-from <= maxWord && !isSpace(l.data[l.pos]) && !isDelimiter(l.data[l.pos]) {
 		l.pos++
 	}
-	if l.pos == from || l.pos-from > 128 {
+	if err := l.burn(l.pos - from); err != nil {
+		return "", err
+	}
+	if l.pos == from || l.pos-from > maxWord {
 		return "", ErrMalformed
 	}
-	return string(l.data[from:l.pos]), l.burn(l.pos - from)
+	return string(l.data[from:l.pos]), nil
 }
 
 // number reads a number, or a reference if two whole numbers and an R follow each other.
@@ -181,17 +189,20 @@ func (l *lexer) reference() (generation, after int, ok bool) {
 func (l *lexer) name() (any, error) {
 	l.pos++
 	from := l.pos
-	for l.pos < len(l.data) && !isSpace(l.data[l.pos]) && !isDelimiter(l.data[l.pos]) {
+	for l.pos < len(l.data) && l.pos-from <= maxName && !isSpace(l.data[l.pos]) && !isDelimiter(l.data[l.pos]) {
 		l.pos++
 	}
 	raw := l.data[from:l.pos]
-	if len(raw) > 1024 {
+	if err := l.burn(len(raw)); err != nil {
+		return nil, err
+	}
+	if len(raw) > maxName {
 		return nil, ErrMalformed
 	}
 	if bytes.IndexByte(raw, '#') >= 0 {
 		raw = unescaped(raw) // /J#61vaScript is /JavaScript to every viewer
 	}
-	return Name(raw), l.burn(len(raw))
+	return Name(raw), nil
 }
 
 func unescaped(raw []byte) []byte {
@@ -369,6 +380,9 @@ func (l *lexer) indirect(length func(Ref) int) (Ref, any, error) {
 
 func (l *lexer) whole() (int, error) {
 	word, err := l.word()
+	if errors.Is(err, ErrTooMuch) {
+		return 0, err
+	}
 	if err != nil || len(word) > 10 {
 		return 0, ErrMalformed
 	}
@@ -401,7 +415,7 @@ func (l *lexer) stream(dict Dict, length func(Ref) int) ([]byte, error) {
 		if bytes.HasPrefix(l.data[after.pos:], endStream) {
 			raw := l.data[l.pos : l.pos+size]
 			l.pos = after.pos + len(endStream)
-			return raw, nil
+			return raw, l.burn(size)
 		}
 	}
 	end := bytes.Index(l.data[l.pos:], endStream)

@@ -43,6 +43,23 @@ func Deflated(dict string, body []byte) string {
 	return Stream(dict+" /Filter /FlateDecode", b.Bytes())
 }
 
+// Bomb is a packed stream object of a few hundred kilobytes that unpacks to so many megabytes of zeros. Twice makes a bomb of a bomb.
+func Bomb(megabytes int, twice bool) string {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	var first int
+	for range 2 {
+		first = b.Len()
+		_, _ = w.Write(make([]byte, 1<<20))
+		_ = w.Flush() // ends at a whole byte, so that the second piece may stand any number of times
+	}
+	body := append(b.Bytes(), bytes.Repeat(b.Bytes()[first:], megabytes)...)
+	if twice {
+		return strings.Replace(Deflated("", body), "/FlateDecode", "[/FlateDecode /FlateDecode]", 1)
+	}
+	return Stream("/Filter /FlateDecode", body)
+}
+
 var startxref = regexp.MustCompile(`startxref\s+(\d+)\s+%%EOF`)
 
 func lastXref(pdf []byte) (offset int, there bool) {

@@ -1,0 +1,96 @@
+package inspect
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"path"
+	"strings"
+)
+
+// Bounds of an archive: it is looked through, and the few parts that are read are small.
+const (
+	maxParts    = 10_000
+	maxPart     = 1 << 20
+	maxUnpacked = 512 << 20
+)
+
+// zipType tells an office document from a plain archive.
+func zipType(data []byte) Type {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return ZIP
+	}
+	for _, f := range z.File[:min(len(z.File), maxParts)] {
+		switch {
+		case f.Name == "mimetype":
+			switch kind := Type(strings.TrimSpace(part(f))); kind {
+			case ODT, ODS:
+				return kind
+			}
+		case strings.HasPrefix(f.Name, "word/"):
+			return DOCX
+		case strings.HasPrefix(f.Name, "xl/"):
+			return XLSX
+		case strings.HasPrefix(f.Name, "ppt/"):
+			return PPTX
+		}
+	}
+	return ZIP
+}
+
+// part is a small part's text; empty if it cannot be read.
+func part(f *zip.File) string {
+	r, err := f.Open()
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = r.Close() }() // nothing was written
+	body, err := io.ReadAll(io.LimitReader(r, maxPart))
+	if err != nil {
+		return ""
+	}
+	return string(body)
+}
+
+// archive looks for macros and programs in an office document or archive. Sizes are as the archive says: nothing is unpacked by them.
+func archive(data []byte) *Finding {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return refused(Damaged)
+	}
+	if len(z.File) > maxParts {
+		return refused(TooComplicated)
+	}
+	total := uint64(0)
+	for _, f := range z.File {
+		if total += f.UncompressedSize64; f.UncompressedSize64 > maxUnpacked || total > maxUnpacked {
+			return refused(TooComplicated)
+		}
+		if f.Flags&1 != 0 {
+			return refused(Locked)
+		}
+		if finding := named(f); finding != nil {
+			return finding
+		}
+	}
+	return nil
+}
+
+// named judges a part by its name and, where that says how the document acts, by what it says.
+func named(f *zip.File) *Finding {
+	name := strings.ToLower(strings.ReplaceAll(f.Name, "\\", "/"))
+	switch base := path.Base(name); {
+	case strings.HasPrefix(base, "vbaproject") || strings.HasPrefix(base, "vbadata") || strings.Contains(name, "macrosheets/") || strings.HasPrefix(name, "basic/") ||
+		strings.HasPrefix(name, "scripts/") || strings.Contains(name, "activex/") || strings.Contains(name, "embeddings/oleobject"):
+		return refused(Macros)
+	case name == "[content_types].xml" && strings.Contains(strings.ToLower(part(f)), "macroenabled"):
+		return refused(Macros)
+	case program[path.Ext(base)]:
+		return refused(Program)
+	}
+	return nil
+}
+
+var program = map[string]bool{".exe": true, ".dll": true, ".scr": true, ".com": true, ".bat": true, ".cmd": true, ".ps1": true, ".vbs": true, ".vbe": true, ".js": true,
+	".jse": true, ".wsf": true, ".hta": true, ".msi": true, ".jar": true, ".lnk": true, ".sh": true, ".app": true, ".cpl": true, ".class": true}

@@ -1,0 +1,206 @@
+package inspect_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sportello/shared/platform/inspect"
+	"sportello/shared/platform/signing/signingtest"
+)
+
+const pe = "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00"
+
+func zipped(names ...string) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range names {
+		name, body, _ := strings.Cut(name, "=")
+		f, err := w.Create(name)
+		if err == nil {
+			_, err = f.Write([]byte(body))
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// with is a PDF with one more object.
+func with(object string) []byte {
+	return signingtest.Update(signingtest.PDF("ciao"), map[int]string{9: object})
+}
+
+// hidden is a PDF with one more object inside an object stream.
+func hidden(object string) []byte {
+	return with(signingtest.Deflated("/Type /ObjStm /N 1 /First 4", []byte("9 0 "+object)))
+}
+
+func TestInspect(t *testing.T) {
+	w := signingtest.New(t)
+	who := w.Person(signingtest.Options{})
+	wrap := func(b []byte) []byte { return signingtest.Envelope(b, signingtest.Style{}, who) }
+	deep := []byte("ciao")
+	for range 6 {
+		deep = wrap(deep)
+	}
+	bomb := signingtest.Bomb(300, false)
+	for name, c := range map[string]struct {
+		file    []byte
+		kind    inspect.Type
+		content inspect.Type // if another
+		code    inspect.Code // empty: nothing stands against it
+	}{
+		"PDF":               {signingtest.PDF("ciao"), inspect.PDF, "", ""},
+		"packed PDF":        {signingtest.Packed("ciao"), inspect.PDF, "", ""},
+		"signed PDF":        {signingtest.Sign(signingtest.PDF("ciao"), 10, signingtest.PDFStyle{}, who), inspect.PDF, "", ""},
+		"PNG":               {[]byte("\x89PNG\r\n\x1a\nxx"), inspect.PNG, "", ""},
+		"JPEG":              {[]byte("\xff\xd8\xff\xe0xx"), inspect.JPEG, "", ""},
+		"text":              {[]byte("Ciao, perché no?"), inspect.Text, "", ""},
+		"text of MZ":        {[]byte("MZ è una sigla"), inspect.Text, "", ""},
+		"old text":          {[]byte("perch\xe9 no, citt\xe0"), inspect.Text, "", ""},
+		"XML":               {[]byte("<?xml version=\"1.0\"?><a/>"), inspect.XML, "", ""},
+		"Word":              {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x"), inspect.DOCX, "", ""},
+		"OpenDocument":      {zipped("mimetype=application/vnd.oasis.opendocument.text", "content.xml=x"), inspect.ODT, "", ""},
+		"p7m of text":       {wrap([]byte("ciao")), inspect.Signed, inspect.Text, ""},
+		"p7m of a PDF":      {wrap(wrap(signingtest.PDF("ciao"))), inspect.Signed, inspect.PDF, ""},
+		"p7m in PEM":        {pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: wrap([]byte("ciao"))}), inspect.Signed, inspect.Text, ""},
+		"p7m in base64":     {[]byte(base64.StdEncoding.EncodeToString(wrap([]byte("ciao")))), inspect.Signed, inspect.Text, ""},
+		"signature alone":   {signingtest.Envelope([]byte("x"), signingtest.Style{Detached: true}, who), inspect.Signed, inspect.Signed, ""},
+		"a link to click":   {with("<< /Type /Annot /Subtype /Link /A << /S /URI /URI (https://example.org) >> >>"), inspect.PDF, "", ""},
+		"opens at a page":   {signingtest.PDF("ciao", "/OpenAction [3 0 R /Fit]"), inspect.PDF, "", ""},
+		"unknown":           {[]byte{0, 1, 2, 3}, inspect.Unknown, "", ""},
+		"empty":             {nil, inspect.Empty, "", inspect.IsEmpty},
+		"Windows program":   {[]byte(pe), inspect.Executable, "", inspect.Program},
+		"Linux program":     {[]byte("\x7fELF\x02\x01"), inspect.Executable, "", inspect.Program},
+		"macOS program":     {[]byte("\xcf\xfa\xed\xfe\x07"), inspect.Executable, "", inspect.Program},
+		"script":            {[]byte("#!/bin/sh\nrm -rf /"), inspect.Script, "", inspect.Program},
+		"p7m of a program":  {wrap([]byte(pe)), inspect.Signed, inspect.Executable, inspect.Program},
+		"p7m in p7m of one": {wrap(wrap([]byte("\x7fELF\x02"))), inspect.Signed, inspect.Executable, inspect.Program},
+		"six envelopes":     {deep, inspect.Signed, "", inspect.TooDeep},
+		"cut p7m":           {wrap([]byte("ciao"))[:300], inspect.Signed, "", inspect.Damaged},
+		"web page":          {[]byte("<!DOCTYPE html><script>1</script>"), inspect.HTML, "", inspect.ActivePage},
+		"drawing that acts": {[]byte("<?xml version=\"1.0\"?><svg onload=\"x\"/>"), inspect.HTML, "", inspect.ActivePage},
+		"Word with macros":  {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x", "word/vbaProject.bin=x"), inspect.DOCX, "", inspect.Macros},
+		"declared macros":   {zipped("[Content_Types].xml=application/vnd.ms-word.document.macroEnabled.main+xml", "word/document.xml=x"), inspect.DOCX, "", inspect.Macros},
+		"ODT with macros":   {zipped("mimetype=application/vnd.oasis.opendocument.text", "Basic/Standard/M.xml=x"), inspect.ODT, "", inspect.Macros},
+		"program in a ZIP":  {zipped("a/Fattura.pdf.EXE=x"), inspect.ZIP, "", inspect.Program},
+		"old Word, macros":  {append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), []byte("V\x00B\x00A\x00\x00\x00")...), inspect.OldOffice, "", inspect.Macros},
+		"broken ZIP":        {[]byte("PK\x03\x04xxxx"), inspect.ZIP, "", inspect.Damaged},
+		"JavaScript":        {with("<< /S /JavaScript /JS (app.alert\\(1\\)) >>"), inspect.PDF, "", inspect.JavaScript},
+		"JavaScript, odd":   {with("<</S/J#61vaScript/J#53 (x)>>"), inspect.PDF, "", inspect.JavaScript},
+		"JavaScript, names": {signingtest.PDF("ciao", "/Names << /JavaScript << /Names [(a) 9 0 R] >> >>"), inspect.PDF, "", inspect.JavaScript},
+		"hidden JavaScript": {hidden("<< /S /JavaScript /JS (x) >>"), inspect.PDF, "", inspect.JavaScript},
+		"in an old revision": {signingtest.Update(with("<< /S /JavaScript /JS (x) >>"), map[int]string{9: "null"}), inspect.PDF, "",
+			inspect.JavaScript},
+		"p7m of JavaScript": {wrap(with("<< /S /JavaScript /JS (x) >>")), inspect.Signed, inspect.PDF, inspect.JavaScript},
+		"launch":            {with("<< /S /Launch /F (cmd.exe) >>"), inspect.PDF, "", inspect.Launch},
+		"opens an address":  {signingtest.PDF("ciao", "/OpenAction << /S /URI /URI (http://example.org) >>"), inspect.PDF, "", inspect.OpenAction},
+		"opens elsewhere": {signingtest.Update(signingtest.PDF("ciao", "/OpenAction 9 0 R"), map[int]string{9: "<< /S /URI /URI (http://example.org) >>"}), inspect.PDF, "",
+			inspect.OpenAction},
+		"page event":     {signingtest.PDF("ciao", "/AA << /O << /S /URI /URI (http://example.org) >> >>"), inspect.PDF, "", inspect.OpenAction},
+		"embedded file":  {with(signingtest.Deflated("/Type /EmbeddedFile", []byte(pe))), inspect.PDF, "", inspect.EmbeddedFile},
+		"attached file":  {with("<< /Type /Annot /Subtype /FileAttachment /FS 8 0 R >>"), inspect.PDF, "", inspect.EmbeddedFile},
+		"XFA":            {signingtest.PDF("ciao", "/AcroForm << /XFA 9 0 R /Fields [] >>"), inspect.PDF, "", inspect.XFA},
+		"rich media":     {with("<< /Type /Annot /Subtype /RichMedia >>"), inspect.PDF, "", inspect.RichMedia},
+		"encrypted":      {bytes.ReplaceAll(signingtest.PDF("ciao"), []byte("/Size 1000"), []byte("/Encrypt 9 0 R")), inspect.PDF, "", inspect.Locked},
+		"bomb":           {with(bomb), inspect.PDF, "", inspect.Bomb},
+		"p7m of a bomb":  {wrap(with(bomb)), inspect.Signed, inspect.PDF, inspect.Bomb},
+		"bomb of a bomb": {with(signingtest.Bomb(300, true)), inspect.PDF, "", inspect.Bomb},
+		"head alone":     {[]byte("%PDF-1.7\n"), inspect.PDF, "", inspect.Damaged},
+		"nested arrays":  {with(strings.Repeat("[", 100_000)), inspect.PDF, "", ""},
+	} {
+		if c.content == "" {
+			c.content = c.kind
+		}
+		r, err := inspect.File(bytes.NewReader(c.file), int64(len(c.file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := inspect.Code("")
+		if r.Finding != nil {
+			code = r.Finding.Code
+		}
+		if r.Type != c.kind || code != c.code || r.Content != c.content && code != inspect.TooDeep && code != inspect.Damaged {
+			t.Errorf("%s: %s holding %s, %q; want %s, %s, %q", name, r.Type, r.Content, code, c.kind, c.content, c.code)
+		}
+		if r.Finding != nil && !strings.HasSuffix(r.Finding.Detail, ".") {
+			t.Errorf("%s: no sentence: %q", name, r.Finding.Detail)
+		}
+	}
+}
+
+type endless struct{}
+
+func (endless) ReadAt(p []byte, _ int64) (int, error) { return len(p), nil }
+
+type broken struct{}
+
+var errDisk = errors.New("disk")
+
+func (broken) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
+
+func TestLimits(t *testing.T) {
+	if r, err := inspect.File(endless{}, inspect.MaxSize+1); err != nil || r.Finding == nil || r.Finding.Code != inspect.TooLarge {
+		t.Errorf("over 30 MB: %+v, %v", r, err)
+	}
+	if _, err := inspect.File(broken{}, 10); !errors.Is(err, errDisk) {
+		t.Errorf("a fault of reading: %v", err)
+	}
+}
+
+func TestIs(t *testing.T) {
+	for declared, kind := range map[string]inspect.Type{"text/csv": inspect.Text, "message/rfc822": inspect.Text, "application/pdf": inspect.PDF, "application/zip": inspect.ZIP} {
+		if !(inspect.Result{Type: kind}).Is(declared) || (inspect.Result{Type: inspect.Executable}).Is(declared) {
+			t.Error(declared)
+		}
+	}
+}
+
+// Files made to cost their reader: each must be answered soon, whatever the answer.
+func TestHostile(t *testing.T) {
+	const size = 4 << 20
+	for name, text := range map[string]string{
+		"objects in strings":     strings.Repeat("1 0 obj ( ", size/10),
+		"objects in arrays":      strings.Repeat("1 0 obj [ ", size/10),
+		"objects in a word":      strings.Repeat("obj", size/3),
+		"objects in a name":      strings.Repeat("obj/", size/4),
+		"objects in hex":         strings.Repeat("1 0 obj <00", size/11),
+		"streams without end":    strings.Repeat("1 0 obj << >> stream\n", size/21),
+		"comments":               strings.Repeat("1 0 obj %", size/9),
+		"white space":            strings.Repeat("1 0 obj", 1000) + strings.Repeat(" ", size) + strings.Repeat("1 0 obj", 1000),
+		"references in a circle": fmt.Sprintf("1 0 obj\n1 0 R\nendobj\nxref\n0 2\n0000000000 65535 f \n%010d 00000 n \ntrailer\n<< /Root 1 0 R >>\nstartxref\n32\n%%%%EOF", 9),
+		"revisions in a circle":  "xref\n0 0\ntrailer\n<< /Prev 9 >>\nstartxref\n9\n%%EOF",
+	} {
+		start := time.Now()
+		r := inspect.Bytes([]byte("%PDF-1.7\n" + text))
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("%s: %v, %+v", name, took, r)
+		}
+	}
+}
+
+func FuzzBytes(f *testing.F) {
+	f.Add(signingtest.PDF("ciao"))
+	f.Add(signingtest.Packed("ciao"))
+	f.Add(hidden("<< /S /JavaScript /JS (x) >>"))
+	f.Add(zipped("word/vbaProject.bin=x"))
+	f.Add([]byte("-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n"))
+	f.Add([]byte{0x30, 0x80, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2, 0xa0, 0x80, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := inspect.Bytes(data)
+		if r.Type == "" || r.Content == "" || r.Finding != nil && r.Finding.Detail == "" {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
