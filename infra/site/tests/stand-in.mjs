@@ -135,7 +135,7 @@ function list(world, _, __, url) {
   const wanted = url.searchParams.get('profile') ?? 'p-1';
   const rows = [...world.applications.values()].filter((application) => application.profile.id === wanted).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
   const start = Number(url.searchParams.get('cursor') ?? 0);
-  const items = rows.slice(start, start + 10).map(({ id, chamber, service, profile, state, presentedAt, protocol, updatedAt, createdAt, payment }) => ({ id, chamber, service, profile: { kind: profile.kind, name: profile.name }, state, presentedAt, protocol, updatedAt, createdAt, payment }));
+  const items = rows.slice(start, start + 10).map(({ id, chamber, service, profile, state, presentedAt, protocol, updatedAt, createdAt, payment }) => ({ id, chamber, service, profile: { kind: profile.kind, name: profile.name }, state, presentedAt, protocol, updatedAt, createdAt, toPay: state === 'awaiting_payment' ? { amount: payment.amount, due: payment.due } : undefined }));
   return { items, ...(start + 10 < rows.length ? { cursor: String(start + 10) } : {}) };
 }
 
@@ -234,7 +234,7 @@ function submit(world, { id }, _, __, headers) {
 }
 
 function message(world, { id }, body) {
-  find(world, id);
+  if (find(world, id).state === 'awaiting_payment') throw new Refusal(409, "L'istanza non è stata pagata.");
   note(world, id, 'message', 'applicant', body.formal ? 'Dichiarazione formale' : 'Messaggio', { text: body.text });
   return [201, { id: randomUUID(), at: now() }];
 }

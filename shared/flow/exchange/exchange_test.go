@@ -14,6 +14,7 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/flowtest"
@@ -351,6 +352,27 @@ func TestList(t *testing.T) {
 	}
 	if list, _, err := w.Cases.List(ctx, w.Stranger(), "", nil); err != nil || list == nil || len(list) != 0 {
 		t.Errorf("a stranger's list is %v, %v", list, err)
+	}
+}
+
+// A list says of what waits for its payment how much, and by when; of nothing else.
+func TestListToPay(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	row := func() casefile.Summary {
+		list, _, err := w.Cases.List(ctx, w.Applicant(), "c-giulia", nil)
+		if err != nil || len(list) != 1 || list[0].ID != id {
+			t.Fatalf("list %+v, %v", list, err)
+		}
+		return list[0]
+	}
+	if got := row(); got.ToPay == nil || got.ToPay.Amount != 300 || got.ToPay.Due != "2026-11-28" {
+		t.Errorf("unpaid: %+v", got.ToPay)
+	}
+	w.Pay(id, 300)
+	w.State(id, application.Presented)
+	if got := row(); got.ToPay != nil {
+		t.Errorf("paid: %+v", got.ToPay)
 	}
 }
 

@@ -22,6 +22,9 @@ export function Messages({ application, items, done }: { application: Applicatio
   const [busy, setBusy] = useState(false);
   const [sent, setSent] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
+  // Nor does an office know of what was never paid for.
+  const unpaid = application.state === 'awaiting_payment';
+  const closed = CLOSED.has(application.state) || (application.state === 'withdrawn' && application.payment !== undefined && application.payment.state !== 'paid');
   const messages = items.filter((item) => item.event.includes('message')).sort((a, b) => (a.at < b.at ? -1 : 1));
 
   async function send(event: Event) {
@@ -58,8 +61,9 @@ export function Messages({ application, items, done }: { application: Applicatio
           ))}
         </ol>
       )}
-      {CLOSED.has(application.state) && <p>{t('messages.closed')}</p>}
-      {!CLOSED.has(application.state) && <form onSubmit={send} noValidate>
+      {closed && <p>{t('messages.closed')}</p>}
+      {unpaid && <p>{t('messages.unpaid')}</p>}
+      {!closed && !unpaid && <form onSubmit={send} noValidate>
         <TextBox id="messaggio" label={t('messages.label')} hint={t('messages.hint')} value={text} max={MAX_TEXT} error={fault} onChange={setText} />
         <div class="sv-choice sv-field">
           <input type="checkbox" id="formale" checked={formal} aria-describedby="formale-aiuto" onChange={(event) => setFormal(event.currentTarget.checked)} />

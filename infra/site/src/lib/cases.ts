@@ -36,7 +36,7 @@ function read({ profile, cursor }: Place): Promise<List<ApplicationRow>> {
 export function mostPressing(a: ApplicationRow, b: ApplicationRow): number {
   const unpaid = (row: ApplicationRow) => row.state === 'awaiting_payment';
   if (unpaid(a) !== unpaid(b)) return unpaid(a) ? -1 : 1;
-  const [first, second] = [a.payment?.due ?? '', b.payment?.due ?? ''];
+  const [first, second] = [a.toPay?.due ?? '', b.toPay?.due ?? ''];
   return unpaid(a) && first !== second ? (first < second ? -1 : 1) : newestFirst(a, b);
 }
 

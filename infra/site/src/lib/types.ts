@@ -172,7 +172,8 @@ export interface ApplicationRow {
   protocol?: Protocol;
   updatedAt: string;
   createdAt: string;
-  payment?: Pick<Payment, 'state' | 'amount' | 'due'>;
+  /** While it waits for its payment. */
+  toPay?: Pick<Payment, 'amount' | 'due'>;
 }
 
 export interface TimelineItem {

@@ -97,7 +97,7 @@ function Row({ row, names }: { row: ApplicationRow; names: Names }) {
         {t('cases.chamber', { name: chamber })}, {t('cases.onBehalf', { name: row.profile.name })}
         <br />
         {row.presentedAt ? t('cases.presentedOn', { when: formatDate(row.presentedAt) }) : t('cases.savedOn', { when: formatDateTime(row.updatedAt) })}
-        {row.state === 'awaiting_payment' && row.payment && <><br /><strong>{t('cases.toPay', { amount: formatEuro(row.payment.amount), date: formatDate(row.payment.due) })}</strong></>}
+        {row.toPay && <><br /><strong>{t('cases.toPay', { amount: formatEuro(row.toPay.amount), date: formatDate(row.toPay.due) })}</strong></>}
         {row.expiresAt && <><br />{t('draft.expires', { when: formatDate(row.expiresAt) })}</>}
       </p>
     </li>

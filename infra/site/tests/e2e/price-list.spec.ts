@@ -148,6 +148,8 @@ test('back from the payment page with nothing done, and what waits stands first'
   await expect(page.locator('.sv-case-state')).toContainText('In attesa di pagamento');
   await expect(page.getByRole('button', { name: 'Paga ora' })).toBeVisible();
   await expect(page.getByText('Arriva quando il pagamento è confermato')).toBeVisible();
+  await expect(page.getByText("L'ufficio riceve la pratica quando il pagamento arriva")).toBeVisible();
+  await expect(page.getByLabel('Scrivi un messaggio')).toHaveCount(0);
   await inspect(page, 'case, not paid');
   await page.goto('/area-personale/');
   const waiting = page.getByRole('region', { name: 'Aspettano te' });
@@ -157,7 +159,7 @@ test('back from the payment page with nothing done, and what waits stands first'
   await office(page, 'payment', { application: id, state: 'expired', as: 'expired' });
   await page.goto(`/pratica/?id=${id}`);
   await expect(page.locator('.sv-case-state')).toContainText('Scaduta');
-  await expect(page.getByText('Il termine per pagare è passato')).toBeVisible();
+  await expect(page.getByText('il termine è passato')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Paga ora' })).toHaveCount(0);
   await inspect(page, 'case, expired');
   await office(page, 'payment', { application: id, state: 'refunding' });

@@ -142,7 +142,7 @@ describe('payments', () => {
   });
 
   it('puts first what must be paid first', () => {
-    const row = (id: string, state: string, updatedAt: string, due?: string) => ({ id, state, updatedAt, payment: due && { state: 'requested', amount: 300, due } }) as ApplicationRow;
+    const row = (id: string, state: string, updatedAt: string, due?: string) => ({ id, state, updatedAt, toPay: due && { amount: 300, due } }) as ApplicationRow;
     const rows = [row('reply', 'awaiting_integration', '9'), row('later', 'awaiting_payment', '8', '2026-12-09'), row('sooner', 'awaiting_payment', '1', '2026-12-01'), row('old', 'awaiting_integration', '2')];
     expect(rows.sort(mostPressing).map(({ id }) => id)).toEqual(['sooner', 'later', 'reply', 'old']);
   });
