@@ -35,12 +35,34 @@ func unchanged(now *pdffile.File, all []*signed, s *signed) error {
 		return nil
 	}
 	c := changes{now: now, then: then, signatures: map[int]bool{}}
+	final := c.final(s.dict)
 	for _, other := range all {
-		if other.end > s.end {
-			c.signatures[other.number] = true
+		if other.end <= s.end {
+			continue
 		}
+		if final && !other.isTimestamp() {
+			return errChanged
+		}
+		c.signatures[other.number] = true
 	}
 	return c.check(now.Sections[:later])
+}
+
+// final tells whether a signature certifies the document against any change, further signatures included (DocMDP, ISO 32000-1 12.8.2.2.2).
+// Timestamps and the store are no changes (ISO 32000-2 12.8.2.2.2).
+func (c *changes) final(signature pdffile.Dict) bool {
+	v, _ := c.then.Resolve(signature["Reference"])
+	list, _ := v.(pdffile.Array)
+	for _, one := range list {
+		v, _ := c.then.Resolve(one)
+		reference, _ := v.(pdffile.Dict)
+		v, _ = c.then.Resolve(reference["TransformParams"])
+		parameters, _ := v.(pdffile.Dict)
+		if reference["TransformMethod"] == pdffile.Name("DocMDP") && parameters.Int("P", 2) == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func sameSections(a, b []pdffile.Section) bool {

@@ -149,7 +149,6 @@ func (w *World) authority(name string, parent *Authority, address string) *Autho
 }
 
 func (w *World) issue(template, parent *x509.Certificate, public any, key crypto.Signer) *x509.Certificate {
-	w.t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
 	if err != nil {
 		w.t.Fatal(err)
@@ -263,7 +262,6 @@ func (w *World) updated() time.Time {
 
 // OCSP is an answer about one number, as of an instant, good for a day.
 func (w *World) OCSP(a *Authority, serial *big.Int, at time.Time) []byte {
-	w.t.Helper()
 	answer := ocsp.Response{Status: ocsp.Good, SerialNumber: serial, ThisUpdate: at, NextUpdate: at.AddDate(0, 0, 1)}
 	if r, there := w.revoked[string(a.Certificate.RawSubject)+serial.String()]; there {
 		answer.Status, answer.RevokedAt, answer.RevocationReason = ocsp.Revoked, r.At, r.Reason
@@ -291,7 +289,6 @@ func (w *World) OCSP(a *Authority, serial *big.Int, at time.Time) []byte {
 
 // CRL is an authority's list as of an instant, good for a week.
 func (w *World) CRL(a *Authority, at time.Time) []byte {
-	w.t.Helper()
 	list := x509.RevocationList{Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.AddDate(0, 0, 7)}
 	for id, r := range w.revoked {
 		number, mine := strings.CutPrefix(id, string(a.Certificate.RawSubject))
