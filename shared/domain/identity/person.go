@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -83,7 +84,9 @@ var (
 )
 
 // eIDAS identifiers are nationality code, destination code and identifier, such as ES/IT/02635542Y.
-var eidasIdentifier = regexp.MustCompile(`^([A-Z]{2})/[A-Z]{2}/(\S{1,256})$`)
+var eidasIdentifier = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Z]{2})/[A-Z]{2}/(\S{1,256})$`)
+})
 
 // Person checks the claims and makes a person of them.
 func (c Claims) Person() (Person, error) {
@@ -120,7 +123,7 @@ func (p Person) withForeign(claim string) (Person, error) {
 	if claim == "" {
 		return Person{}, fmt.Errorf("%w: %s", ErrMissingClaim, fiscalNumberClaim)
 	}
-	m := eidasIdentifier.FindStringSubmatch(strings.TrimSpace(claim))
+	m := eidasIdentifier().FindStringSubmatch(strings.TrimSpace(claim))
 	if m == nil {
 		return Person{}, fmt.Errorf("%w: %s", ErrBadClaim, personIDClaim)
 	}

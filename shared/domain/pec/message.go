@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // MessageID names one of our certified messages. It is derived from the event that caused it, so that a message sent again in doubt
@@ -22,7 +23,9 @@ func (m MessageID) String() string { return "<" + m.Application + "." + m.Mail +
 var ErrMessageID = errors.New("pec: not a message id of ours")
 
 // The left side is a dot-atom (RFC 5322, 3.2.3) narrowed to what our ids use; 250 characters fit every provider's header line.
-var ownID = regexp.MustCompile(`^([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)@([a-z0-9-]+(?:\.[a-z0-9-]+)*)$`)
+var ownID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)@([a-z0-9-]+(?:\.[a-z0-9-]+)*)$`)
+})
 
 const maxMessageID = 250
 
@@ -43,7 +46,7 @@ func ParseMessageID(s string) (MessageID, error) {
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
 		s = s[:at] + strings.ToLower(s[at:])
 	}
-	m := ownID.FindStringSubmatch(s)
+	m := ownID().FindStringSubmatch(s)
 	if m == nil || len(s) > maxMessageID {
 		return MessageID{}, ErrMessageID
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -47,16 +48,27 @@ const (
 )
 
 var (
-	eventShape   = regexp.MustCompile(`^[0-9a-z][0-9a-z._:-]{7,127}$`) // lower case: one spelling for one id
-	taxCodeShape = regexp.MustCompile(`^([A-Z0-9]{16}|[0-9]{11})$`)
-	digestShape  = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	mediaShape   = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$`)
-	idShape      = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+	eventShape   = shaped(`^[0-9a-z][0-9a-z._:-]{7,127}$`) // lower case: one spelling for one id
+	taxCodeShape = shaped(`^([A-Z0-9]{16}|[0-9]{11})$`)
+	digestShape  = shaped(`^[0-9a-f]{64}$`)
+	mediaShape   = shaped(`^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$`)
+	idShape      = shaped(`^[a-z0-9][a-z0-9-]{0,63}$`)
 	// codeShape is CodiceRegistro of the segnatura's schema; codes of IPA are held to the same letters, so that the
 	// segnatura can separate them with a bar.
-	codeShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,16}$`)
-	ipaShape  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	codeShape = shaped(`^[A-Za-z0-9_.-]{1,16}$`)
+	ipaShape  = shaped(`^[A-Za-z0-9_.-]{1,64}$`)
 )
+
+// shape is a pattern that is compiled when it is first asked for: repetitions with a bound take their time, and most functions that this
+// package is a part of start without needing one.
+type shape func() *regexp.Regexp
+
+func shaped(expression string) shape {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
+// MatchString tells whether the text has the shape.
+func (s shape) MatchString(text string) bool { return s().MatchString(text) }
 
 // "a) numero di protocollo del documento generato automaticamente dal sistema e registrato in forma non modificabile": the number
 // follows the event, so there must be one, and an event that is not an id could be spelled twice.

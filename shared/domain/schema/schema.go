@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -23,8 +24,10 @@ import (
 
 // Document is a JSON document that holds schemas: a form, or an OpenAPI description.
 type Document struct {
-	url      string
-	root     any
+	url  string
+	root any
+
+	mu       sync.Mutex // a compiler serves one caller at a time
 	compiler *jsonschema.Compiler
 }
 
@@ -40,7 +43,7 @@ func New(url string, body []byte) (*Document, error) {
 	if err := compiler.AddResource(url, root); err != nil {
 		return nil, fmt.Errorf("reading schema %s: %w", url, err)
 	}
-	return &Document{url, root, compiler}, nil
+	return &Document{url: url, root: root, compiler: compiler}, nil
 }
 
 // nothing loads nothing: a schema that refers to another document is a mistake, not a reason to go and fetch it.
@@ -51,9 +54,11 @@ func (nothing) Load(url string) (any, error) { return nil, fmt.Errorf("schema %s
 // Root is the document itself, decoded, numbers as json.Number. It must not be changed.
 func (d *Document) Root() any { return d.root }
 
-// Schema compiles the schema at a JSON pointer, "" for the whole document.
+// Schema compiles the schema at a JSON pointer, "" for the whole document. Several goroutines may ask.
 func (d *Document) Schema(pointer string) (*Schema, error) {
 	fragment := url.URL{Fragment: pointer}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	compiled, err := d.compiler.Compile(d.url + fragment.String())
 	if err != nil {
 		return nil, fmt.Errorf("compiling schema %s: %w", pointer, err)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/schema"
@@ -71,15 +72,36 @@ func closed(body []byte) ([]byte, error) {
 type operation struct {
 	status       int            // of the success
 	answer       *schema.Schema // what it looks like; nil unless strict
-	body         *schema.Schema
+	body         compiled       // nil: none is expected
 	bodyOptional bool
 	path, query  map[string]parameter
 }
 
 type parameter struct {
-	schema   *schema.Schema
+	schema   compiled
 	kind     string // the JSON type its text stands for
 	required bool
+}
+
+// compiled gives a schema, which is compiled when the first request needs it: a function starts with dozens of operations and may serve
+// one before it ends.
+type compiled func() *schema.Schema
+
+// schema panics, when it is asked for, on one that cannot be compiled: the contract is embedded, and the tests compile every one.
+func (c *contract) schema(pointer string) (compiled, error) {
+	get := sync.OnceValues(func() (*schema.Schema, error) { return c.document.Schema(pointer) })
+	if c.strict {
+		if _, err := get(); err != nil {
+			return nil, fmt.Errorf("httpapi: %w", err)
+		}
+	}
+	return func() *schema.Schema {
+		s, err := get()
+		if err != nil {
+			panic("httpapi: embedded contract: " + err.Error())
+		}
+		return s
+	}, nil
 }
 
 // node is an object of the document and where it stands.
@@ -134,9 +156,9 @@ func (c *contract) parameters(op *operation, n node) error {
 	listed, _ := n.object["parameters"].([]any)
 	for index := range listed {
 		described, _ := c.at(n.pointer + "/parameters/" + strconv.Itoa(index))
-		compiled, err := c.document.Schema(described.pointer + "/schema")
+		compiled, err := c.schema(described.pointer + "/schema")
 		if err != nil {
-			return fmt.Errorf("httpapi: %w", err)
+			return err
 		}
 		kind, _ := c.child(described, "schema")
 		p := parameter{schema: compiled, required: described.object["required"] == true}
@@ -157,9 +179,9 @@ func (c *contract) body(op *operation, described node) error {
 	if !ok {
 		return nil
 	}
-	compiled, err := c.document.Schema(request.pointer + "/content/application~1json/schema")
+	compiled, err := c.schema(request.pointer + "/content/application~1json/schema")
 	if err != nil {
-		return fmt.Errorf("httpapi: %w", err)
+		return err
 	}
 	op.body, op.bodyOptional = compiled, request.object["required"] != true
 	return nil
@@ -251,12 +273,12 @@ func (p parameter) invalid(text string) []problem.Field {
 	switch p.kind {
 	case "integer":
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return p.schema.Check(n)
+			return p.schema().Check(n)
 		}
 	case "boolean":
 		if text == "true" || text == "false" {
-			return p.schema.Check(text == "true")
+			return p.schema().Check(text == "true")
 		}
 	}
-	return p.schema.Check(text)
+	return p.schema().Check(text)
 }

@@ -110,7 +110,7 @@ func decode[In any](op *operation, r *http.Request) (in In, err error) {
 	if err != nil {
 		return in, problem.New(problem.Malformed, "Il contenuto della richiesta non è JSON leggibile, o nomina due volte lo stesso campo.")
 	}
-	fields := op.body.Check(value)
+	fields := op.body().Check(value)
 	if len(fields) == 0 {
 		fields = schema.Unwritable(value, "#")
 	}

@@ -16,6 +16,7 @@ import (
 	netmail "net/mail"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -155,9 +156,11 @@ func encoded(s string) string {
 }
 
 // messageID is msg-id of RFC 5322, 3.6.4, without the obsolete forms. Long enough for any provider's, short enough for a line.
-var messageID = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,200}@[A-Za-z0-9.\\[\\]:-]{1,200}$")
+var messageID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,200}@[A-Za-z0-9.\\[\\]:-]{1,200}$")
+})
 
-func wellFormed(id string) bool { return messageID.MatchString(pec.Bare(id)) }
+func wellFormed(id string) bool { return messageID().MatchString(pec.Bare(id)) }
 
 // address reads one bare address: no display name, no comment, no line break, nothing outside ASCII (certified mailboxes have none).
 func address(s string) (*netmail.Address, error) {
