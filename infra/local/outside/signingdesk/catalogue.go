@@ -9,9 +9,11 @@ import (
 
 // Style is a shape a signed file can have.
 type Style struct {
-	ID     string   `json:"id"`
-	Text   string   `json:"text"`
-	Faults []string `json:"faults"` // those that can be combined with it
+	ID   string `json:"id"`
+	Text string `json:"text"`
+	// Detached is set when the document is not in the file: whatever the fault, the file alone proves nothing.
+	Detached bool     `json:"detached"`
+	Faults   []string `json:"faults"` // those that can be combined with it
 }
 
 // pdf tells whether the signature goes inside a PDF.
@@ -24,7 +26,7 @@ var styles = []Style{
 	{ID: "cades-ber", Text: "CAdES: busta .p7m a lunghezza indefinita (BER)"},
 	{ID: "cades-nested", Text: "CAdES: busta dentro una busta (.p7m.p7m), due firmatari"},
 	{ID: "cades-t", Text: "CAdES con marca temporale"},
-	{ID: "cades-detached", Text: "CAdES separata: la sola firma, .p7s (il documento non c’è: da sola non si può verificare)"},
+	{ID: "cades-detached", Detached: true, Text: "CAdES separata: la sola firma, .p7s (il documento non c’è: da sola non si può verificare)"},
 	{ID: "pades", Text: "PAdES: firma dentro il PDF"},
 	{ID: "pades-t", Text: "PAdES con marca temporale"},
 	{ID: "pades-twice", Text: "PAdES: due firmatari, uno dopo l’altro"},
@@ -107,11 +109,11 @@ var faults = []Fault{
 func (f Fault) fits(s Style) bool {
 	switch f.scope {
 	case attached:
-		return !s.pdf() && s.ID != "cades-detached"
+		return !s.pdf() && !s.Detached
 	case inPDF:
 		return s.pdf()
 	case withPDF:
-		return s.ID != "cades-detached"
+		return !s.Detached
 	}
 	return true
 }

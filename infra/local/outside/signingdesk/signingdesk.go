@@ -258,7 +258,7 @@ func (d *Desk) envelope(j job) (File, error) {
 	}
 	m := s.message
 	m.Content, m.SigningTime = j.content, s.at
-	if m.Detached = j.style.ID == "cades-detached"; j.fault.ID == "changed-after" {
+	if m.Detached = j.style.Detached; j.fault.ID == "changed-after" {
 		m.Shown = changed(j.content)
 		if m.Detached { // whoever has the file has the other content
 			m.Content = m.Shown
