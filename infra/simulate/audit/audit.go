@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sportello/infra/simulate/store"
+	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
 	"sportello/shared/platform/table"
 )
@@ -51,6 +52,8 @@ type Config struct {
 	Register      *store.Table
 	Archive       *store.Archive
 	Transmissions func() map[string]int // certified messages taken by the provider, by Message-ID
+	// Given are the numbers that a chamber's own protocol gave to an event.
+	Given func(chamber, event string) []application.External
 }
 
 // Auditor watches.

@@ -81,7 +81,7 @@ func (a *Auditor) meta(id string, c store.Applied) {
 	if row.State == application.Draft {
 		a.Report(Safe, "case %s was presented and is a draft again", id)
 	}
-	if s.protocol != nil && (row.Protocol == nil || *row.Protocol != *s.protocol) {
+	if s.protocol != nil && (row.Protocol == nil || row.Protocol.Own() != s.protocol.Own()) {
 		a.Report(Register, "the number of case %s was changed", id)
 	} else if s.protocol == nil && row.Protocol != nil {
 		var submission application.Submission
@@ -123,7 +123,7 @@ func (a *Auditor) document(id string, c store.Applied) {
 	switch {
 	case !c.After.Exists():
 		a.Report(Safe, "a document of case %s is gone", id)
-	case before.Protocol != nil && (after.Protocol == nil || *after.Protocol != *before.Protocol):
+	case before.Protocol != nil && (after.Protocol == nil || after.Protocol.Own() != before.Protocol.Own()):
 		a.Report(Register, "the number of document %s was changed", after.ID)
 	case before.Protocol == nil && after.Protocol != nil:
 		a.numbered("document "+after.ID, after.ID, *after.Protocol)

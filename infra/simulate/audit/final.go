@@ -31,6 +31,7 @@ func (a *Auditor) Final() {
 	for _, name := range slices.Sorted(maps.Keys(a.books)) {
 		a.archived(name, true)
 	}
+	a.beside()
 	a.missing()
 	a.received()
 	for _, key := range slices.Sorted(maps.Keys(a.seals)) {

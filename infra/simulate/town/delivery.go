@@ -133,7 +133,12 @@ func (w *World) consume(i *instance, q *store.Queue, batch []queue.Received) []s
 	case w.queues.registration:
 		return i.registration.Handle(ctx, batch)
 	case w.queues.registered:
-		return queue.Consume(ctx, batch, i.registration.Apply, report)
+		return queue.Consume(ctx, batch, func(ctx context.Context, e queue.Envelope) error {
+			if step.Kind(e.Kind) == step.External {
+				return i.external.Ask(ctx, e)
+			}
+			return i.registration.Apply(ctx, e)
+		}, report)
 	case w.queues.mail:
 		return queue.Consume(ctx, batch, i.notify.Send, report)
 	}

@@ -17,6 +17,7 @@ import (
 	"sportello/shared/flow/deadlines"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/exchange"
+	"sportello/shared/flow/external"
 	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/notify"
@@ -38,6 +39,7 @@ type instance struct {
 	office       *office.Desk
 	survey       *survey.Desk
 	registration *registration.Desk
+	external     *external.Desk
 	receipts     *receipt.Desk
 	notify       *notify.Desk
 	inbox        *inbox.Desk
@@ -87,6 +89,7 @@ func (w *World) wire() *instance {
 		Applications: applications, Register: registerTable, Archive: archive, Post: post, Now: w.clock, Random: reader{w.ids},
 		MailDomain: mailDomain, Portal: portal, Report: w.report,
 	}))
+	i.external = must(external.New(external.Config{Table: applications, System: protocols{w}, Now: w.clock, Report: w.report}))
 	i.receipts = must(receipt.New(receipt.Config{Table: applications, Documents: documents, Print: printReceipt, Now: w.clock}))
 	i.notify = must(notify.New(notify.Config{
 		Table: applications, Documents: documents, Archive: archive, Writer: w.mail, Provider: p, Addresses: p, Now: w.clock,
@@ -132,6 +135,10 @@ func part(step string, key table.Key) string {
 		return "close day"
 	case step == "register" && strings.HasPrefix(key.PK, "OUT#REG#"):
 		return "register"
+	case step == "apply" && strings.HasPrefix(key.PK, "OUT#EXT#"):
+		return "ask the chamber's protocol"
+	case step == "apply" && strings.HasPrefix(key.PK, "OUT#REG#"):
+		return "apply"
 	case step == "sweep" && strings.HasPrefix(key.PK, "OUT#"):
 		return "sweep: owed"
 	case step == "sweep" && sort == "PEC":
@@ -202,6 +209,29 @@ func (v verifier) Verify(_ context.Context, file io.ReaderAt, size int64, at tim
 		return err
 	})
 	return r, err
+}
+
+// protocols are those that chambers keep themselves.
+type protocols struct{ *World }
+
+var _ external.System = protocols{}
+
+// Find implements external.System.
+func (p protocols) Find(_ context.Context, chamber, reference string) (given []application.External, err error) {
+	err = p.inject.Do("protocol.Find", fault.Read, nil, func() (err error) {
+		given, err = p.protocol.Find(chamber, reference)
+		return err
+	})
+	return given, err
+}
+
+// Register implements external.System.
+func (p protocols) Register(_ context.Context, chamber string, q external.Question) (number application.External, err error) {
+	err = p.inject.Do("protocol.Register", fault.Write, nil, func() (err error) {
+		number, err = p.protocol.Register(chamber, q)
+		return err
+	})
+	return number, err
 }
 
 // Send implements notify.Provider.

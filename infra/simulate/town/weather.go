@@ -22,6 +22,9 @@ func (w *World) forecast() {
 	for day := 8 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
 		w.outage(day, &w.keeper.Down)
 	}
+	for day := 6 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
+		w.outage(day, &w.protocol.Down)
+	}
 	for day := 2 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
 		w.outage(day, &w.registers.AddressesDown)
 	}

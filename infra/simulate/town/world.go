@@ -14,12 +14,14 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"sportello/infra/simulate/audit"
 	"sportello/infra/simulate/fault"
 	"sportello/infra/simulate/outside"
 	"sportello/infra/simulate/store"
+	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/platform/table"
 )
@@ -56,6 +58,7 @@ type World struct {
 	queues       queues
 	mail         *outside.Mail
 	keeper       *outside.Keeper
+	protocol     *outside.Protocol
 	registers    *outside.Registers
 	revocation   *outside.Revocation
 	inject       *fault.Injector
@@ -90,9 +93,9 @@ func New(o Options) *World {
 	}
 	w := &World{
 		Options: o, now: o.Start, life: source(o.Seed, 1), sky: source(o.Seed, 2), ids: source(o.Seed, 3),
-		chambers:     catalogue.Chambers()[:o.Chambers],
+		chambers:     chambers(o.Chambers),
 		applications: store.NewTable(), register: store.NewTable(), documents: store.NewArchive(), archive: store.NewArchive(),
-		keeper: outside.NewKeeper(), registers: outside.NewRegisters(), revocation: &outside.Revocation{}, reading: map[string]bool{}, errands: map[string]*errand{}, byPerson: map[*person][]*errand{},
+		keeper: outside.NewKeeper(), protocol: outside.NewProtocol(), registers: outside.NewRegisters(), revocation: &outside.Revocation{}, reading: map[string]bool{}, errands: map[string]*errand{}, byPerson: map[*person][]*errand{},
 		tokens: map[string]bool{}, history: sha256.New(), tally: map[string]int{},
 	}
 	w.furnish()
@@ -100,6 +103,16 @@ func New(o Options) *World {
 	w.forget()
 	w.schedule()
 	return w
+}
+
+// chambers are so many of the catalogue's, with one that keeps a protocol of its own among them.
+func chambers(n int) []catalogue.Chamber {
+	list := catalogue.Chambers()
+	own := slices.IndexFunc(list, func(c catalogue.Chamber) bool { return c.Register.External() })
+	if own >= n {
+		list[n-1] = list[own]
+	}
+	return list[:n]
 }
 
 // start puts a New Year into the run, early in a short one.
@@ -120,6 +133,7 @@ func (w *World) furnish() {
 	w.mail.Now, w.mail.Random, w.mail.After = w.clock, source(w.Seed, 4), w.after
 	w.mail.Arrived, w.mail.Delivered = w.arrived, w.delivered
 	w.keeper.Now, w.keeper.Random = w.clock, source(w.Seed, 5)
+	w.protocol.Now, w.protocol.Random = w.clock, source(w.Seed, 8)
 	w.inject = &fault.Injector{
 		Random: source(w.Seed, 6), Off: w.Calm, Cover: fault.NewCoverage(w.Need), Count: map[string]int{}, Tick: w.tick,
 		Meet: w.meet, Note: w.note, Rates: fault.Rates{Crash: 0.002, Error: 0.001, Unclear: 0.002, Meet: 0.01},
@@ -130,6 +144,10 @@ func (w *World) furnish() {
 	w.audit = audit.New(audit.Config{
 		Now: w.clock, During: w.during, Applications: w.applications, Register: w.register, Archive: w.archive,
 		Transmissions: func() map[string]int { return w.mail.Transmissions },
+		Given: func(chamber, event string) []application.External {
+			given, _ := w.protocol.Find(chamber, event) // nobody is out of service at the end
+			return given
+		},
 	})
 	watch := w.applications.Watch
 	w.applications.Watch = func(changes []store.Applied) {

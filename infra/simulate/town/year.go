@@ -49,7 +49,7 @@ func (w *World) rest() {
 	w.closing, w.foggy, w.readOnly = true, false, false
 	w.inject.Off = true
 	w.mail.Down, w.keeper.Down, w.registers.CompaniesDown, w.registers.AddressesDown = false, false, false, false
-	w.mail.Calm, w.keeper.Calm = true, true
+	w.mail.Calm, w.keeper.Calm, w.protocol.Calm, w.protocol.Down = true, true, true, false
 	w.planSweep(w.now)
 	for day := range quiet - 40 {
 		for _, c := range w.chambers {
