@@ -39,7 +39,7 @@ type Payment struct {
 	Paid *Settlement `json:"paid,omitempty"`
 	// Expired is since when money that comes is too late: the due day went by, or the application was withdrawn.
 	Expired *time.Time `json:"expired,omitempty"`
-	// Closed is set once the institute takes no money for it any more: there is nothing left to ask.
+	// Closed is set once the institute has told all that it has to tell, and takes no money for it any more: there is nothing left to ask.
 	Closed  bool     `json:"closed,omitempty"`
 	Refunds []Refund `json:"refunds,omitempty"`
 
@@ -273,7 +273,11 @@ func (p Payment) Rest(now time.Time) time.Time {
 		return now
 	}
 	var next time.Time
-	if p.Application != "" && p.Paid == nil && !p.Closed {
+	switch {
+	case p.Application == "" || p.Closed:
+	case p.Paid != nil:
+		next = now.Add(Reconcile)
+	default:
 		next = p.Next(now)
 	}
 	if again := now.Add(AskRefund); p.Owes() && (next.IsZero() || again.Before(next)) {
@@ -281,6 +285,9 @@ func (p Payment) Rest(now time.Time) time.Time {
 	}
 	return next
 }
+
+// Reconcile is how long after a payment the institute is asked once more: money may have come before it that we were never told of.
+const Reconcile = 24 * time.Hour
 
 // AskRefund is how often the institute is asked about money that it should have given back, and has not told of.
 const AskRefund = 6 * time.Hour

@@ -266,6 +266,35 @@ func TestAsked(t *testing.T) {
 	w.Check()
 }
 
+// Money that came before the payment that counts, and that nobody told us of, is found and goes back.
+func TestReconciled(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Checkout(id)
+	w.Institute.Silent = true
+	w.Pay(id, price-100)
+	w.Institute.Silent = false
+	w.Pay(id, price)
+	w.Settle()
+	w.State(id, application.Registered)
+	for range 4 {
+		w.Pass(money.Reconcile / 2)
+		w.Sweep()
+	}
+	p := w.Payment(w.Meta(id).Fee.IUV)
+	if len(p.Refunds) != 1 || p.Refunds[0].Reason != money.Twice || len(w.Institute.Orders) != 1 || !p.Closed {
+		t.Errorf("payment %+v", p)
+	}
+	w.GiveBack()
+	calls := w.Institute.Calls
+	w.Pass(30 * 24 * time.Hour)
+	w.Sweep()
+	if w.Institute.Calls != calls || !w.Payment(p.IUV).NextAt.IsZero() {
+		t.Error("asked again when all was told")
+	}
+	w.Check()
+}
+
 // An institute that does not answer lets nothing expire; the office is told, and the asking goes on.
 func TestNothingExpiresUnasked(t *testing.T) {
 	w := flowtest.New(t)

@@ -87,8 +87,7 @@ func (d *Desk) settled(ctx context.Context, n money.Notice, raw Raw, key string)
 		s.p = s.p.Apply(n, verdict, now)
 		s.changes.Add(casefile.Row(s.told, s.told.Key, told{n, verdict, now, key}))
 		if verdict == money.Pays {
-			s.p.Closed, s.p.Misses = true, 0
-			s.p.NextAt = s.p.Rest(now)
+			s.p.NextAt, s.p.Misses = s.p.Rest(now), 0
 			owed, err = d.present(ctx, &s, raw, now)
 		} else {
 			s.p.NextAt = now

@@ -86,7 +86,7 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		return err
 	}
 	over := p.Expired != nil || p.Overdue(now)
-	if p.Opened == nil && !over {
+	if p.Opened == nil && p.Paid == nil && !over {
 		position, err := position(c.Application, p)
 		if err != nil {
 			return err
@@ -101,6 +101,8 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 	switch {
 	case status.Paid != nil && p.Decide(*status.Paid) != money.Known:
 		return d.Record(ctx, *status.Paid, Raw{status.Raw, JSON})
+	case p.Paid != nil:
+		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Closed = true })
 	case !status.Found && !over:
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Opened = nil }) // lost over there: made again
 	case !over:
