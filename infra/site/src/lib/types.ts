@@ -129,6 +129,8 @@ export interface Protocol {
   number: string;
   year: number;
   date: string;
+  /** The number of the protocol that the chamber keeps itself, once it has given it. */
+  external?: { number: string; year: number; date: string };
 }
 
 export interface Application {

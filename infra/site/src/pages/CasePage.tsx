@@ -148,6 +148,7 @@ function Facts({ application, chamber }: { application: Application; chamber: st
   return (
     <dl class="sv-definitions">
       <div><dt>{t('case.protocol')}</dt><dd>{protocol ? t('case.protocolValue', { number: protocol.number, year: protocol.year, date: formatDate(protocol.date) }) : noNumber(application)}</dd></div>
+      {protocol?.external && <div><dt>{t('case.protocolOfChamber')}</dt><dd>{t('case.protocolValue', { number: protocol.external.number, year: protocol.external.year, date: formatDate(protocol.external.date) })}</dd></div>}
       {application.presentedAt && <div><dt>{t('case.presentedAt')}</dt><dd>{formatInstant(application.presentedAt)}</dd></div>}
       {deadline?.due && !ENDED.has(application.state) && <div><dt>{t('case.due')}</dt><dd>{formatDate(deadline.due)}{deadline.suspended ? ` (${t('case.suspended')})` : ''}</dd></div>}
       <div><dt>{t('case.applicant')}</dt><dd>{application.profile.name}{application.filer && `, ${t('case.filer', { name: application.filer.name })}`}</dd></div>

@@ -83,6 +83,9 @@ function ReceiptData({ receipt, application }: { receipt: Partial<Receipt>; appl
         {application.protocol && (
           <Row title={t('receipt.protocol')}>{application.protocol.number}/{application.protocol.year}, {formatDate(application.protocol.date)}</Row>
         )}
+        {application.protocol?.external && (
+          <Row title={t('case.protocolOfChamber')}>{application.protocol.external.number}/{application.protocol.external.year}, {formatDate(application.protocol.external.date)}</Row>
+        )}
         {!application.protocol && <Row title={t('receipt.protocol')}>{noNumber(application)}</Row>}
         {due && <Row title={t('receipt.due')}>{formatDate(due)}</Row>}
         <Row title={t('receipt.silence')}>{receipt.silence}</Row>
