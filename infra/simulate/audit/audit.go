@@ -4,7 +4,8 @@
 //
 //	register.go  I2: numbers, chain, sealed days             cases.go  I1, I5: what was presented, and when
 //	story.go     I3, I5: each effect once, the terms          final.go  everything, when the world has come to rest
-//	mail.go      I3: certified messages
+//	payments.go  I1, I3: what was paid, and what went back
+//	mail.go      I3: certified messages                       days.go    I1, I2: what was declared of each day
 package audit
 
 import (
@@ -16,6 +17,7 @@ import (
 	"sportello/infra/simulate/store"
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
+	money "sportello/shared/domain/payment"
 	"sportello/shared/platform/table"
 )
 
@@ -52,8 +54,13 @@ type Config struct {
 	Register      *store.Table
 	Archive       *store.Archive
 	Transmissions func() map[string]int // certified messages taken by the provider, by Message-ID
+	// Deposited tells whether the preservation provider holds a package.
+	Deposited func(id string) bool
 	// Given are the numbers that a chamber's own protocol gave to an event.
 	Given func(chamber, event string) []application.External
+	// Money is all that the payment institute took, and GivenBack whether it was ordered to give a receipt's money back.
+	Money     func() []money.Notice
+	GivenBack func(iuv, receipt string) bool
 }
 
 // Auditor watches.
@@ -70,9 +77,11 @@ type Auditor struct {
 	told    map[string]bool // lines of the timelines
 	outbox  map[table.Key]owed
 	pending map[table.Key]bool
+	unpaid  map[string]bool      // submissions that waited for their payment, and whether they still do
 	answers map[string]time.Time // submissions that were answered to the applicant
 	arrived map[string]string    // messages in the mailboxes, and the case they are about
 	lost    lost
+	open    open // problems, when the world has come to rest
 }
 
 // New returns an auditor of an empty world, and begins to watch its tables.
@@ -80,7 +89,7 @@ func New(c Config) *Auditor {
 	a := &Auditor{
 		Config: c, books: map[string]*book{}, events: map[string]place{}, seals: map[string]string{}, cases: map[string]*shadow{},
 		filings: map[string]filing{}, byDay: map[string][]string{}, told: map[string]bool{}, outbox: map[table.Key]owed{},
-		pending: map[table.Key]bool{}, answers: map[string]time.Time{}, arrived: map[string]string{}, lost: newLost(),
+		pending: map[table.Key]bool{}, unpaid: map[string]bool{}, answers: map[string]time.Time{}, arrived: map[string]string{}, lost: newLost(),
 	}
 	c.Applications.Watch = a.applications
 	c.Register.Watch = a.register
@@ -112,6 +121,8 @@ func (a *Auditor) applications(changes []store.Applied) {
 			} else {
 				delete(a.pending, key)
 			}
+		case strings.HasPrefix(key.PK, layout.PaymentPrefix):
+			a.paid(key, c)
 		case strings.HasPrefix(key.PK, "CH#") && strings.HasPrefix(key.SK, layout.IncomingPrefix):
 			a.incoming(c)
 		}

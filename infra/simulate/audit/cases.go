@@ -20,6 +20,7 @@ type shadow struct {
 	state      application.State
 	chamber    string
 	against    string
+	unbought   bool // it waits for its payment, or ended without
 }
 
 // filing is a document that somebody is promised a number for.
@@ -89,7 +90,16 @@ func (a *Auditor) meta(id string, c store.Applied) {
 			a.numbered("case "+id, submission.Event, *row.Protocol)
 		}
 	}
-	s.protocol, s.state = row.Protocol, row.State
+	var submission application.Submission
+	if unpaid := row.State == application.AwaitingPayment; json.Unmarshal(row.Submission, &submission) == nil {
+		a.unpaid[submission.Event] = unpaid
+		if unpaid && !known {
+			day := row.Chamber + " " + register.Date(submission.PresentedAt)
+			a.byDay[day] = append(a.byDay[day], submission.Event)
+		}
+	}
+	row.Application.Submission = &submission
+	s.protocol, s.state, s.unbought = row.Protocol, row.State, row.Application.Unbought()
 }
 
 // presented takes note of a submission: its instant is this one.
@@ -166,7 +176,7 @@ func (a *Auditor) owes(key table.Key, c store.Applied) {
 		a.Report(Once, "event %s was filed twice", o.Event)
 	}
 	a.filings[o.Event] = filing{o.Chamber, f.Entry.PresentationDate, f.Entry.PresentedAt, f.Annul != nil}
-	if f.Annul == nil {
+	if _, waited := a.unpaid[o.Event]; f.Annul == nil && !waited {
 		day := o.Chamber + " " + f.Entry.PresentationDate
 		a.byDay[day] = append(a.byDay[day], o.Event)
 	}
@@ -178,6 +188,12 @@ func (a *Auditor) State(id string) application.State {
 		return s.state
 	}
 	return ""
+}
+
+// Unbought tells whether a case waits for its payment, or ended without.
+func (a *Auditor) Unbought(id string) bool {
+	s, ok := a.cases[id]
+	return ok && s.unbought
 }
 
 // Against is whom a case complains of.

@@ -42,9 +42,11 @@ func (a *Auditor) Final() {
 			a.Report(Register, "the archived seal of %s is not the one that was committed", key)
 		}
 	}
-	open := a.problems()
-	a.owedAtRest(open)
-	a.ends(open)
+	a.days()
+	a.open = a.problems()
+	a.owedAtRest(a.open)
+	a.ends(a.open)
+	a.money()
 }
 
 // open are the problems that nobody has resolved: by case, and by the row they parked.
@@ -96,10 +98,10 @@ func (a *Auditor) owedAtRest(o open) {
 
 func byKey(x, y table.Key) int { return cmp.Or(cmp.Compare(x.PK, y.PK), cmp.Compare(x.SK, y.SK)) }
 
-// ends: every case that was presented is preserved, or has an open problem.
+// ends: every case that was presented is preserved, or ended unpaid, or has an open problem.
 func (a *Auditor) ends(o open) {
 	for _, id := range slices.Sorted(maps.Keys(a.cases)) {
-		if s := a.cases[id]; s.state != application.Preserved && !o.cases[id] {
+		if s := a.cases[id]; !s.state.Final() && !s.unbought && !o.cases[id] {
 			a.Report(Safe, "case %s is %s, nothing is owed and nobody has a problem with it", id, s.state)
 		}
 	}

@@ -236,6 +236,10 @@ func (a *Auditor) sealed(b *book, day, words string) {
 	if !slices.Equal(want, s.Entries) && len(want)+len(s.Entries) > 0 {
 		a.Report(Register, "the seal of %s lists %d entries, there are %d", key, len(s.Entries), len(want))
 	}
+	sameRecords := func(x, y register.Earlier) bool { return x.Year == y.Year && slices.Equal(x.Entries, y.Entries) }
+	if want := a.earlier(b, day); !slices.EqualFunc(want, s.Earlier, sameRecords) {
+		a.Report(Register, "the seal of %s lists %v of earlier years, there are %v", key, s.Earlier, want)
+	}
 	if before, ok := a.seals[b.chamber+" "+yesterday(day)]; ok && s.Previous != register.Digest([]byte(before)) ||
 		!ok && s.Previous != register.NoSeal {
 		a.Report(Register, "the seal of %s does not follow that of the day before", key)
@@ -263,12 +267,16 @@ func (a *Auditor) anySeal(chamber string) bool {
 func (a *Auditor) pendingOn(key string, s register.Seal, day string) {
 	var want, got []string
 	for _, event := range a.byDay[key] {
-		if _, numbered := a.events[event]; !numbered {
+		_, filed := a.filings[event]
+		if _, numbered := a.events[event]; !numbered && (filed || a.unpaid[event]) { // what was never paid for is forgotten
 			want = append(want, event)
 		}
 	}
 	for _, p := range s.Pending {
 		got = append(got, p.Event)
+		if _, filed := a.filings[p.Event]; (p.Awaiting == register.AwaitingPayment) == filed {
+			a.Report(Register, "the seal of %s says that %s waits for %s", key, p.Event, p.Awaiting)
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)

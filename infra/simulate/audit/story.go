@@ -19,6 +19,7 @@ var single = map[application.Event]bool{
 	application.Submitted: true, application.WasRegistered: true, application.WasDecided: true, application.WasWithdrawn: true,
 	application.WasClosed: true, application.WasPreserved: true, application.ReceiptIssued: true, application.WasRated: true,
 	application.TermExpired: true, application.OutcomeDelivered: true, application.IntegrationRequested: true,
+	application.WasPaid: true, application.PaymentExpired: true,
 }
 
 // line looks at a line of a timeline: written once, one for each event.

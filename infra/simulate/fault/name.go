@@ -12,6 +12,8 @@ func kind(key table.Key) string {
 	switch {
 	case strings.HasPrefix(key.PK, "E#"):
 		return "ENTRY"
+	case strings.HasPrefix(key.PK, "PAY#") && strings.HasPrefix(key.SK, "N#"):
+		return "NOTICE"
 	case strings.HasPrefix(key.PK, "APP#"), strings.HasPrefix(key.PK, "CH#"):
 		return head(key.SK)
 	}
@@ -66,6 +68,8 @@ func object(key string) string {
 		return parts[0] + "/" + parts[1]
 	case "packages":
 		return parts[len(parts)-1]
+	case "days":
+		return "day/" + parts[len(parts)-1]
 	}
 	return parts[0]
 }

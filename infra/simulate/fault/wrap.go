@@ -81,17 +81,18 @@ func (s Store) Get(ctx context.Context, key string) (body []byte, err error) {
 	return body, err
 }
 
-// List implements archive.Store. Listing the blocks begins the comparison of a book with its archive; an empty list of seals ends it.
+// List implements archive.Store. In the registry's step, listing the blocks begins the comparison of a book with its archive; an empty list of
+// seals ends it.
 func (s Store) List(ctx context.Context, prefix, after string, limit int) (keys []string, err error) {
 	f, what := s.Frame(), listed(prefix)
-	if f != nil && f.Part != s.Opening {
+	if f != nil && f.Step == "register" && f.Part != s.Opening {
 		f.Part, f.outer = s.Opening, f.Part
 	}
 	err = s.Do("archive.List "+what, Read, nil, func() (err error) {
 		keys, err = s.Inner.List(ctx, prefix, after, limit)
 		return err
 	})
-	if f != nil && what == "seals" && len(keys) == 0 {
+	if f != nil && f.Part == s.Opening && what == "seals" && len(keys) == 0 {
 		f.Part = f.outer
 	}
 	return keys, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sportello/infra/simulate/audit"
+	"sportello/infra/simulate/outside"
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/deadline"
@@ -27,12 +28,14 @@ type errand struct {
 	who     *person
 	profile access.Profile
 	chamber string
+	service string
 	id      string
 	key     string // the Idempotency-Key of its submission
 	version int64
 	whole   bool // everything is filled in
 	saves   int
 	files   []string // declared, and not complete yet
+	signed  bool     // the list that must be signed is there
 	tries   int
 	answer  *submit.Presented
 	ended   bool
@@ -63,7 +66,12 @@ func (w *World) planApplicants(c catalogue.Chamber, date deadline.Date) {
 
 func (w *World) errandAt(c catalogue.Chamber, at time.Time) {
 	p := w.people[w.life.IntN(len(w.people))]
-	e := &errand{World: w, who: p, profile: p.profile(w.life.IntN(len(p.Profiles))), chamber: c.ID, key: fmt.Sprintf("key-%d", w.life.Uint64())}
+	e := &errand{
+		World: w, who: p, profile: p.profile(w.life.IntN(len(p.Profiles))), chamber: c.ID, service: service, key: fmt.Sprintf("key-%d", w.life.Uint64()),
+	}
+	if e.profile.Kind == application.Company && w.life.IntN(4) > 0 {
+		e.service = priceList
+	}
 	w.at(at, e.create)
 }
 
@@ -82,7 +90,7 @@ func (e *errand) create() {
 		return
 	}
 	err := e.call("create draft", "", func(i *instance) error {
-		v, err := i.drafts.Create(context.Background(), e.who.Applicant, e.chamber, service, e.profile.ID)
+		v, err := i.drafts.Create(context.Background(), e.who.Applicant, e.chamber, e.service, e.profile.ID)
 		if err == nil {
 			e.id, e.version = v.ID, v.Version
 		}
@@ -99,7 +107,11 @@ func (e *errand) create() {
 	}
 }
 
-const service = "reclami"
+// The services: one that is free, and one that is signed and paid for.
+const (
+	service   = "reclami"
+	priceList = "listino-prezzi"
+)
 
 // write does one thing to the draft, and comes back until it is presented.
 func (e *errand) write() {
@@ -116,7 +128,7 @@ func (e *errand) write() {
 		e.save(chance > 15)
 	case chance < 14:
 		e.otherDevice()
-	case chance < 28 && len(e.files) == 0:
+	case len(e.files) == 0 && (chance < 28 && e.service == service || e.service == priceList && !e.signed):
 		e.attach()
 	case len(e.files) > 0:
 		e.finishFile(chance < 30)
@@ -139,7 +151,7 @@ func (e *errand) write() {
 
 func (e *errand) save(whole bool) {
 	e.saves++
-	body := e.answers(e.who, e.profile.Party, e.saves, whole)
+	body := e.form(whole)
 	err := e.call("save draft", e.id, func(i *instance) error {
 		v, err := i.drafts.Save(context.Background(), e.who.Applicant, e.id, e.version, body)
 		if err == nil {
@@ -158,7 +170,7 @@ func (e *errand) save(whole bool) {
 func (e *errand) otherDevice() {
 	e.saves++
 	err := e.call("save draft", e.id, func(i *instance) error {
-		_, err := i.drafts.Save(context.Background(), e.who.Applicant, e.id, e.version-1, e.answers(e.who, e.profile.Party, e.saves, true))
+		_, err := i.drafts.Save(context.Background(), e.who.Applicant, e.id, e.version-1, e.form(true))
 		return err
 	})
 	if err == nil {
@@ -179,12 +191,13 @@ func (e *errand) show() {
 		}
 		var form map[string]any
 		_ = json.Unmarshal(v.Answers, &form)
-		e.whole = form["request"] != nil
-		e.files = nil
+		e.whole = form["privacy"] != nil
+		e.files, e.signed = nil, false
 		for _, a := range v.Attachments {
 			if a.State == "pending" {
 				e.files = append(e.files, a.ID)
 			}
+			e.signed = e.signed || a.Field == "list"
 		}
 		return nil
 	})
@@ -200,8 +213,35 @@ func (w *World) file() (body []byte, claim draft.Claim) {
 	return body, draft.Claim{Field: "evidence", Name: "prova.pdf", Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), MediaType: "application/pdf"}
 }
 
+// priceList is a price list, signed by who files it; by nobody, now and then.
+func (e *errand) priceList() (body []byte, claim draft.Claim) {
+	body = outside.SignedBy(e.who.TaxCode, fmt.Sprint(e.life.Uint64()))
+	if e.life.IntN(15) == 0 {
+		body = []byte("%PDF-1.7 listino")
+	}
+	sum := sha256.Sum256(body)
+	return body, draft.Claim{Field: "list", Name: "listino.pdf", Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), MediaType: "application/pdf"}
+}
+
+// form fills in the form of the service that is asked for.
+func (e *errand) form(whole bool) json.RawMessage {
+	if e.service == service {
+		return e.answers(e.who, e.profile.Party, e.saves, whole)
+	}
+	form := map[string]any{
+		"sector": "altro", "listName": fmt.Sprintf("Listino %d", e.saves), "validFrom": "2027-01-01", "public": "public", "domicile": "registered", "privacy": true,
+	}
+	if !whole {
+		delete(form, "privacy")
+	}
+	return must(json.Marshal(form))
+}
+
 func (e *errand) attach() {
 	body, claim := e.file()
+	if e.service == priceList {
+		body, claim = e.priceList()
+	}
 	id := ""
 	err := e.call("attach", e.id, func(i *instance) error {
 		a, err := i.drafts.Attach(context.Background(), e.who.Applicant, e.id, claim)
@@ -212,7 +252,7 @@ func (e *errand) attach() {
 		e.show()
 		return
 	}
-	e.files = append(e.files, id)
+	e.files, e.signed = append(e.files, id), true
 	if e.life.IntN(10) > 0 { // else the browser was closed before the upload
 		if err := e.documents.Upload(layout.UploadKey(e.id, id), body, claim.MediaType); err != nil {
 			e.audit.Report(audit.Fault, "an upload was refused: %v", err)
@@ -262,6 +302,7 @@ func (e *errand) submit() (next func(func())) {
 		e.answer = &answer
 		e.tally["presented"]++
 		e.presented()
+		e.pays()
 	case problem.Is(err, problem.Unavailable):
 		return e.later
 	case problem.Is(err, problem.Forbidden), problem.Is(err, problem.NotFound):

@@ -119,6 +119,8 @@ func (w *World) consumer(q *store.Queue, body []byte) string {
 		switch step.Kind(e.Kind) {
 		case step.Receipt:
 			return "receipt"
+		case step.Statement:
+			return "declare"
 		case step.Verify:
 			return "verify"
 		}
@@ -146,6 +148,8 @@ func (w *World) consume(i *instance, q *store.Queue, batch []queue.Received) []s
 		switch step.Kind(e.Kind) {
 		case step.Receipt:
 			return i.receipts.Make(ctx, e)
+		case step.Statement:
+			return i.statements.Declare(ctx, e)
 		case step.Verify:
 			return i.verdicts.Settle(ctx, e)
 		}

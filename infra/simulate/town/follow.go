@@ -180,6 +180,9 @@ func (e *errand) replyByMail(request string) {
 
 // byMail writes about the case without being asked.
 func (e *errand) byMail() {
+	if e.audit.Unbought(e.id) {
+		return // it is no case of an office's yet: what is written about it is anybody's mail
+	}
 	from := e.who.address
 	if from == "" {
 		from = "qualcuno@posta.example.it"

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"sportello/infra/simulate/fault"
+	"sportello/infra/simulate/outside"
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/signature"
 	"sportello/shared/flow/casefile"
@@ -22,8 +24,10 @@ import (
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/notify"
 	"sportello/shared/flow/office"
+	"sportello/shared/flow/payment"
 	"sportello/shared/flow/receipt"
 	"sportello/shared/flow/registration"
+	"sportello/shared/flow/sealing"
 	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/flow/submit"
@@ -44,7 +48,9 @@ type instance struct {
 	notify       *notify.Desk
 	inbox        *inbox.Desk
 	keeping      *keeping.Desk
+	statements   *sealing.Desk
 	verdicts     *signatures.Desk
+	payments     *payment.Desk
 	deadlines    *deadlines.Desk
 }
 
@@ -75,14 +81,14 @@ func (w *World) wire() *instance {
 	p := partners{w}
 	i := &instance{}
 	i.drafts = must(draft.New(draft.Config{
-		Table: applications, Documents: documents, Signatures: verifier{w}, Now: w.clock, NewID: w.newID, Report: func(context.Context, string, error) {},
+		Table: applications, Documents: documents, Signatures: verifier{w}, Inspect: harmless, Now: w.clock, NewID: w.newID, Report: func(context.Context, string, error) {},
 	}))
 	i.submit = must(submit.New(submit.Config{
 		Table: applications, Documents: documents, Representation: p, Signatures: verifier{w}, Post: post, Now: w.clock, NewID: w.newID,
 	}))
-	i.cases = must(exchange.New(exchange.Config{Table: applications, Documents: documents, Post: post, Now: w.clock, NewID: w.newID}))
+	i.cases = must(exchange.New(exchange.Config{Table: applications, Documents: documents, Inspect: harmless, Post: post, Now: w.clock, NewID: w.newID}))
 	i.office = must(office.New(office.Config{
-		Table: applications, Register: registerTable, Archive: archive, Documents: documents, Post: post, Now: w.clock, NewID: w.newID,
+		Table: applications, Register: registerTable, Archive: archive, Documents: documents, Inspect: harmless, Post: post, Now: w.clock, NewID: w.newID,
 	}))
 	i.survey = must(survey.New(survey.Config{Table: applications, Now: w.clock}))
 	i.registration = must(registration.New(registration.Config{
@@ -90,20 +96,29 @@ func (w *World) wire() *instance {
 		MailDomain: mailDomain, Portal: portal, Report: w.report,
 	}))
 	i.external = must(external.New(external.Config{Table: applications, System: protocols{w}, Now: w.clock, Report: w.report}))
-	i.receipts = must(receipt.New(receipt.Config{Table: applications, Documents: documents, Print: printReceipt, Now: w.clock}))
+	i.receipts = must(receipt.New(receipt.Config{Table: applications, Documents: documents, Print: printReceipt, Seal: p.receipt, Now: w.clock}))
 	i.notify = must(notify.New(notify.Config{
 		Table: applications, Documents: documents, Archive: archive, Writer: w.mail, Provider: p, Addresses: p, Now: w.clock,
 	}))
 	i.inbox = must(inbox.New(inbox.Config{
 		Table: applications, Archive: archive, Documents: documents, Mailbox: p, Reader: w.mail, Post: post, Now: w.clock, Report: w.report,
 	}))
+	i.statements = must(sealing.New(sealing.Config{
+		Table: applications, Archive: archive, Sealer: p, Stamper: p, Post: post, Random: reader{w.ids}, Now: w.clock,
+	}))
 	i.keeping = must(keeping.New(keeping.Config{Table: applications, Documents: documents, Archive: archive, Provider: p, Now: w.clock}))
 	i.verdicts = must(signatures.New(signatures.Config{Table: applications, Documents: documents, Verifier: verifier{w}, Now: w.clock}))
+	i.payments = must(payment.New(payment.Config{
+		Table: applications, Documents: documents, Archive: archive, Institute: bank{w}, Post: post, Now: w.clock, Portal: portal,
+	}))
 	i.deadlines = must(deadlines.New(deadlines.Config{
-		Table: applications, Documents: documents, Post: post, Now: w.clock, NewID: w.newID, Report: w.report,
+		Table: applications, Documents: documents, Post: post, Payments: i.payments, Now: w.clock, NewID: w.newID, Report: w.report,
 	}))
 	return i
 }
+
+// harmless inspects files: the town's people upload none that would do anything.
+func harmless([]byte, string) string { return "" }
 
 const mailDomain = "pec.sportello.example.it"
 
@@ -139,6 +154,8 @@ func part(step string, key table.Key) string {
 		return "ask the chamber's protocol"
 	case step == "apply" && strings.HasPrefix(key.PK, "OUT#REG#"):
 		return "apply"
+	case step == "sweep" && strings.HasPrefix(key.PK, "PAY#"):
+		return "sweep: payment"
 	case step == "sweep" && strings.HasPrefix(key.PK, "OUT#"):
 		return "sweep: owed"
 	case step == "sweep" && sort == "PEC":
@@ -186,6 +203,8 @@ var (
 	_ notify.Addresses      = partners{}
 	_ inbox.Mailbox         = partners{}
 	_ keeping.Provider      = partners{}
+	_ sealing.Sealer        = partners{}
+	_ sealing.Stamper       = partners{}
 )
 
 // Represents implements submit.Representation.
@@ -283,4 +302,28 @@ func (p partners) Receipt(_ context.Context, id string) (r keeping.Receipt, err 
 // Verify implements keeping.Provider.
 func (p partners) Verify(receipt []byte, id string, digest [32]byte, at time.Time) error {
 	return p.keeper.Verify(receipt, id, digest, at)
+}
+
+// Detached implements sealing.Sealer.
+func (p partners) Detached(_ context.Context, content []byte, at time.Time) (seal []byte, err error) {
+	err = p.inject.Do("seal.Sign", fault.Read, nil, func() error {
+		seal = outside.Seal(content, at)
+		return nil
+	})
+	return seal, err
+}
+
+// receipt implements receipt.Sealer.
+func (p partners) receipt(ctx context.Context, printed []byte, _ application.Application, at time.Time) ([]byte, error) {
+	seal, err := p.Detached(ctx, printed, at)
+	return slices.Concat(printed, seal), err
+}
+
+// Stamp implements sealing.Stamper.
+func (p partners) Stamp(_ context.Context, content []byte) (token []byte, err error) {
+	err = p.inject.Do("timestamp.Stamp", fault.Read, nil, func() (err error) {
+		token, err = p.authority.Stamp(content)
+		return err
+	})
+	return token, err
 }

@@ -149,7 +149,11 @@ func (w *World) decide(who access.Officer, id string) {
 	if err != nil {
 		return
 	}
-	outcome := []string{"founded", "unfounded", "redirected"}[w.life.IntN(3)]
+	outcomes := []string{"founded", "unfounded", "redirected"}
+	if e := w.errands[id]; e != nil && e.service == priceList {
+		outcomes = []string{"deposited", "refused"}
+	}
+	outcome := outcomes[w.life.IntN(len(outcomes))]
 	err = w.call("decide", id, func(i *instance) error {
 		_, err := i.office.Decide(context.Background(), who, id, outcome, "Esaminati i fatti, si comunica l'esito.", file)
 		return err

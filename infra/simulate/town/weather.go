@@ -25,8 +25,14 @@ func (w *World) forecast() {
 	for day := 6 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
 		w.outage(day, &w.protocol.Down)
 	}
+	for day := 4 + w.sky.IntN(10); day < w.Days; day += 15 + w.sky.IntN(30) {
+		w.outage(day, &w.authority.Down)
+	}
 	for day := 2 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
 		w.outage(day, &w.registers.AddressesDown)
+	}
+	for day := 1 + w.sky.IntN(10); day < w.Days; day += 20 + w.sky.IntN(30) {
+		w.outage(day, &w.institute.Down)
 	}
 	for day := 3 + w.sky.IntN(10); day < w.Days; day += 10 + w.sky.IntN(20) {
 		w.outage(day, &w.revocation.Down)

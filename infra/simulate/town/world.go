@@ -23,6 +23,7 @@ import (
 	"sportello/infra/simulate/store"
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
+	money "sportello/shared/domain/payment"
 	"sportello/shared/platform/table"
 )
 
@@ -58,8 +59,10 @@ type World struct {
 	queues       queues
 	mail         *outside.Mail
 	keeper       *outside.Keeper
+	authority    *outside.Authority
 	protocol     *outside.Protocol
 	registers    *outside.Registers
+	institute    *outside.Institute
 	revocation   *outside.Revocation
 	inject       *fault.Injector
 	audit        *audit.Auditor
@@ -69,6 +72,7 @@ type World struct {
 
 	people   []*person
 	errands  map[string]*errand // by case
+	byNumber map[string]*errand // by number of payment
 	byPerson map[*person][]*errand
 	tokens   map[string]bool
 	readOnly bool // the archive takes nothing
@@ -95,7 +99,7 @@ func New(o Options) *World {
 		Options: o, now: o.Start, life: source(o.Seed, 1), sky: source(o.Seed, 2), ids: source(o.Seed, 3),
 		chambers:     chambers(o.Chambers),
 		applications: store.NewTable(), register: store.NewTable(), documents: store.NewArchive(), archive: store.NewArchive(),
-		keeper: outside.NewKeeper(), protocol: outside.NewProtocol(), registers: outside.NewRegisters(), revocation: &outside.Revocation{}, reading: map[string]bool{}, errands: map[string]*errand{}, byPerson: map[*person][]*errand{},
+		keeper: outside.NewKeeper(), authority: &outside.Authority{}, protocol: outside.NewProtocol(), institute: outside.NewInstitute(), registers: outside.NewRegisters(), revocation: &outside.Revocation{}, reading: map[string]bool{}, errands: map[string]*errand{}, byNumber: map[string]*errand{}, byPerson: map[*person][]*errand{},
 		tokens: map[string]bool{}, history: sha256.New(), tally: map[string]int{},
 	}
 	w.furnish()
@@ -133,7 +137,9 @@ func (w *World) furnish() {
 	w.mail.Now, w.mail.Random, w.mail.After = w.clock, source(w.Seed, 4), w.after
 	w.mail.Arrived, w.mail.Delivered = w.arrived, w.delivered
 	w.keeper.Now, w.keeper.Random = w.clock, source(w.Seed, 5)
+	w.authority.Now, w.authority.Random = w.clock, source(w.Seed, 9)
 	w.protocol.Now, w.protocol.Random = w.clock, source(w.Seed, 8)
+	w.institute.Now, w.institute.Random, w.institute.After, w.institute.Told = w.clock, source(w.Seed, 10), w.after, w.told
 	w.inject = &fault.Injector{
 		Random: source(w.Seed, 6), Off: w.Calm, Cover: fault.NewCoverage(w.Need), Count: map[string]int{}, Tick: w.tick,
 		Meet: w.meet, Note: w.note, Rates: fault.Rates{Crash: 0.002, Error: 0.001, Unclear: 0.002, Meet: 0.01},
@@ -143,11 +149,12 @@ func (w *World) furnish() {
 	}
 	w.audit = audit.New(audit.Config{
 		Now: w.clock, During: w.during, Applications: w.applications, Register: w.register, Archive: w.archive,
-		Transmissions: func() map[string]int { return w.mail.Transmissions },
+		Transmissions: func() map[string]int { return w.mail.Transmissions }, Deposited: w.keeper.Holds,
 		Given: func(chamber, event string) []application.External {
 			given, _ := w.protocol.Find(chamber, event) // nobody is out of service at the end
 			return given
 		},
+		Money: func() []money.Notice { return w.institute.Money }, GivenBack: w.institute.Returned,
 	})
 	watch := w.applications.Watch
 	w.applications.Watch = func(changes []store.Applied) {

@@ -50,6 +50,8 @@ func (w *World) rest() {
 	w.inject.Off = true
 	w.mail.Down, w.keeper.Down, w.registers.CompaniesDown, w.registers.AddressesDown = false, false, false, false
 	w.mail.Calm, w.keeper.Calm, w.protocol.Calm, w.protocol.Down = true, true, true, false
+	w.authority.Calm, w.authority.Down = true, false
+	w.institute.Calm, w.institute.Down = true, false
 	w.planSweep(w.now)
 	for day := range quiet - 40 {
 		for _, c := range w.chambers {
