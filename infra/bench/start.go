@@ -7,7 +7,7 @@ import (
 )
 
 // documents are the packages by which a function reads or writes PDF, and so may take longer to start.
-var documents = []string{"sportello/shared/platform/pdf", "sportello/shared/platform/signing", "sportello/shared/platform/sealing", "github.com/go-pdf/fpdf"}
+var documents = []string{"sportello/shared/platform/pdf", "sportello/shared/platform/pdffile", "sportello/shared/platform/sealing", "github.com/go-pdf/fpdf"}
 
 // starts measures, for each function of the template, how much longer than the no-op function it takes from before its process is made to
 // its first request for an invocation, fifty times each in turn, with the environment that the local cloud gives it: parameters are read
@@ -35,7 +35,7 @@ func (b *bench) startOne(f function, papers []string) (line, error) {
 	}
 	defer ours.close()
 	defer nothing.close()
-	var took [2]times
+	var took, worked [2]times
 	rounds := b.rounds(50)
 	for n := range rounds + 1 { // the first brings the programs into memory
 		for side := range 2 {
@@ -45,9 +45,9 @@ func (b *bench) startOne(f function, papers []string) (line, error) {
 			if err != nil {
 				return line{}, err
 			}
-			h.stop()
+			processor := h.stop()
 			if n > 0 {
-				took[which] = append(took[which], one)
+				took[which], worked[which] = append(took[which], one), append(worked[which], processor)
 			}
 		}
 	}
@@ -57,6 +57,7 @@ func (b *bench) startOne(f function, papers []string) (line, error) {
 	}
 	return result("start."+f.Folder, millis(took[0].median()-took[1].median()), "ms at p50", atMost(limit), map[string]any{
 		"functionP50Millis": round(millis(took[0].median())), "noopP50Millis": round(millis(took[1].median())),
+		"functionProcessorMillis": round(millis(worked[0].median())), "noopProcessorMillis": round(millis(worked[1].median())),
 		"functionP90Millis": round(millis(took[0].at(0.9))), "starts": rounds, "because": why,
 	}), nil
 }
