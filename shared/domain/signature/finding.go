@@ -21,6 +21,7 @@ const (
 	TooDeep   Code = "too-deep"
 	TooLarge  Code = "too-large"
 	Malformed Code = "malformed"
+	Damaged   Code = "damaged-pdf"
 	Encrypted Code = "encrypted"
 	NoSigner  Code = "no-signer"
 
@@ -76,6 +77,7 @@ var findings = map[Code]finding{
 	TooDeep:   {Invalid, "il file è firmato più volte una dentro l’altra, oltre le cinque buste ammesse", signAgain},
 	TooLarge:  {Invalid, "il file supera i 30 MB", "Riduci il documento, firmalo di nuovo e carica il nuovo file."},
 	Malformed: {Invalid, "la firma è danneggiata e non si può leggere", signAgain},
+	Damaged:   {Invalid, "il PDF è danneggiato e non si può dire se e da chi è firmato", "Crea di nuovo il PDF, firmalo e carica il nuovo file."},
 	Encrypted: {Invalid, "il file è cifrato e non si può leggere", "Firma il documento senza cifrarlo né proteggerlo con una password e carica il nuovo file."},
 	NoSigner:  {Invalid, "la busta non contiene firme", signAgain},
 
@@ -106,15 +108,20 @@ var findings = map[Code]finding{
 	ListUnavailable: {Indeterminate, "l’elenco di fiducia dei prestatori non è disponibile", askAgain},
 }
 
-// VerdictOf is the verdict of a code. A code that nobody knows is not valid.
+// meaning of a code. A code that nobody knows is not valid.
+func meaning(c Code) finding {
+	if f, known := findings[c]; known {
+		return f
+	}
+	return finding{Invalid, "non si può verificare", signAgain}
+}
+
+// VerdictOf is the verdict of a code.
 func VerdictOf(c Code) Verdict {
 	if c == OK {
 		return Valid
 	}
-	if f, known := findings[c]; known {
-		return f.verdict
-	}
-	return Invalid
+	return meaning(c).verdict
 }
 
 // Conclude fills in the verdicts and sentences of the signers and of the file from their codes. Code is left as it is when the file has
@@ -152,7 +159,8 @@ func (s Signer) sentence() string {
 	if s.Name != "" {
 		who += " di " + s.Name
 	}
-	switch f := findings[s.Code]; s.Verdict {
+	f := meaning(s.Code)
+	switch s.Verdict {
 	case Valid:
 		return fmt.Sprintf("%s è valida: certificato qualificato%s, valido e non revocato %s.", who, of(s.Issuer), s.when())
 	case Indeterminate:
@@ -188,9 +196,6 @@ func (s Signer) reason(f finding) string {
 		}
 		return fmt.Sprintf(f.reason, since(*s.RevokedAt))
 	}
-	if f.reason == "" {
-		return "non si può verificare"
-	}
 	return f.reason
 }
 
@@ -199,8 +204,8 @@ func (r Report) sentence() string {
 		return r.Signers[0].Text
 	}
 	if len(r.Signers) == 0 || VerdictOf(r.Code) == Invalid && !slices.ContainsFunc(r.Signers, func(s Signer) bool { return s.Code == r.Code }) {
-		f := findings[r.Code]
-		return capital(f.reason) + ". " + f.next
+		f := meaning(r.Code)
+		return strings.ToUpper(f.reason[:1]) + f.reason[1:] + ". " + f.next
 	}
 	if r.Verdict == Valid {
 		return fmt.Sprintf("Le %d firme sono valide: %s.", len(r.Signers), enumeration(r.Signers))
@@ -225,13 +230,6 @@ func enumeration(signers []Signer) string {
 		return names[0]
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " e " + names[len(names)-1]
-}
-
-func capital(s string) string {
-	if s == "" {
-		return "La firma non si può verificare"
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 var months = [...]string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"}

@@ -107,7 +107,8 @@ func automatic(f *pdffile.File, o any, each func(any) error) error {
 // maxDepth is deeper than any dictionary that means something.
 const maxDepth = 64
 
-// acts looks for what makes a PDF act (ISO 32000-1 12.6, 7.11.4, 12.7.8, 13).
+// acts looks for what makes a PDF act (ISO 32000-1 12.6, 7.11.4, 12.7.8, 13). The trees of names in the catalogue are not asked: many
+// programs write them empty, and what they name is an object with a mark of its own.
 func acts(o any, depth int) *Finding {
 	if depth > maxDepth {
 		return refused(TooComplicated)
@@ -147,11 +148,11 @@ func actsItself(d pdffile.Dict) *Finding {
 	kind, _ := d["Type"].(pdffile.Name)
 	subtype, _ := d["Subtype"].(pdffile.Name)
 	switch {
-	case d["JavaScript"] != nil || d["JS"] != nil:
+	case d["JS"] != nil:
 		return refused(JavaScript)
 	case d["XFA"] != nil:
 		return refused(XFA)
-	case d["EmbeddedFiles"] != nil || d["EF"] != nil || kind == "EmbeddedFile" || subtype == "FileAttachment":
+	case d["EF"] != nil || kind == "EmbeddedFile" || subtype == "FileAttachment":
 		return refused(EmbeddedFile)
 	case subtype == "RichMedia" || subtype == "Screen" || subtype == "Movie" || subtype == "Sound" || subtype == "3D":
 		return refused(RichMedia)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-pdf/fpdf"
+
 	"sportello/shared/platform/inspect"
 	"sportello/shared/platform/signing/signingtest"
 )
@@ -99,7 +101,8 @@ func TestInspect(t *testing.T) {
 		"broken ZIP":        {[]byte("PK\x03\x04xxxx"), inspect.ZIP, "", inspect.Damaged},
 		"JavaScript":        {with("<< /S /JavaScript /JS (app.alert\\(1\\)) >>"), inspect.PDF, "", inspect.JavaScript},
 		"JavaScript, odd":   {with("<</S/J#61vaScript/J#53 (x)>>"), inspect.PDF, "", inspect.JavaScript},
-		"JavaScript, names": {signingtest.PDF("ciao", "/Names << /JavaScript << /Names [(a) 9 0 R] >> >>"), inspect.PDF, "", inspect.JavaScript},
+		"JavaScript, names": {signingtest.PDF("ciao", "/Names << /JavaScript << /Names [(a) << /JS 9 0 R >>] >> >>"), inspect.PDF, "", inspect.JavaScript},
+		"empty names":       {signingtest.PDF("ciao", "/Names << /EmbeddedFiles << /Names [] >> /JavaScript << /Names [] >> >>"), inspect.PDF, "", ""},
 		"hidden JavaScript": {hidden("<< /S /JavaScript /JS (x) >>"), inspect.PDF, "", inspect.JavaScript},
 		"in an old revision": {signingtest.Update(with("<< /S /JavaScript /JS (x) >>"), map[int]string{9: "null"}), inspect.PDF, "",
 			inspect.JavaScript},
@@ -137,6 +140,21 @@ func TestInspect(t *testing.T) {
 		if r.Finding != nil && !strings.HasSuffix(r.Finding.Detail, ".") {
 			t.Errorf("%s: no sentence: %q", name, r.Finding.Detail)
 		}
+	}
+}
+
+// What the product writes itself would be taken.
+func TestOwnDocuments(t *testing.T) {
+	doc := fpdf.New("P", "mm", "A4", "")
+	doc.AddPage()
+	doc.SetFont("Helvetica", "", 12)
+	doc.Cell(40, 10, "Ricevuta")
+	var b bytes.Buffer
+	if err := doc.Output(&b); err != nil {
+		t.Fatal(err)
+	}
+	if r := inspect.Bytes(b.Bytes()); r.Type != inspect.PDF || r.Finding != nil {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -46,6 +46,9 @@ func (j *judgement) judge(ctx context.Context) {
 	certificate := j.identify()
 	if certificate == nil {
 		j.result.Code = signature.NoCertificate
+		if j.message.Unreadable > 0 {
+			j.result.Code = signature.Algorithm // it may be there, with a key of a kind that is not read here
+		}
 		return
 	}
 	if code := j.bytes(certificate); code != signature.OK {
@@ -140,8 +143,8 @@ func (j *judgement) certificate(ctx context.Context, certificate *x509.Certifica
 	switch {
 	case service == nil:
 		return signature.Withdrawn
-	case !qualified(certificate):
-		return signature.NotQualified
+	case !qualified(certificate) || granted(j.list, path[len(path)-1], certificate.NotBefore, (*trust.Service).IsIssuer) == nil:
+		return signature.NotQualified // Reg. (EU) 910/2014 art. 32 c.1 b: it was issued by a qualified provider
 	}
 	j.result.Qualified = true
 	j.keep(j.message)
@@ -207,8 +210,7 @@ func (c *check) timestamp(ctx context.Context, token []byte, digest func(crypto.
 
 // stamper judges who made a timestamp, at the time it says.
 func (j *judgement) stamper(ctx context.Context, maker *x509.Certificate, at time.Time) signature.Code {
-	// RFC 3161 2.3: the key is for timestamps and nothing else.
-	if len(maker.ExtKeyUsage) != 1 || maker.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping || len(maker.UnknownExtKeyUsage) > 0 {
+	if !stamps(maker) {
 		return signature.KeyUsage
 	}
 	if code := j.trust(ctx); code != signature.OK {

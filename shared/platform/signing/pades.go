@@ -34,10 +34,9 @@ func (s *signed) isTimestamp() bool { return s.subFilter == "ETSI.RFC3161" }
 func (c *check) pdf(ctx context.Context, data []byte) {
 	file, err := pdffile.Open(data)
 	if err != nil {
-		// Without cross-references nobody can say what is signed. A file that never had a signature is just not signed.
+		c.report.Code = signature.Damaged // without cross-references nobody can say what is signed
 		if bytes.Contains(data, []byte("/ByteRange")) {
 			c.padesFormat()
-			c.report.Code = signature.Malformed
 		}
 		return
 	}
@@ -48,7 +47,7 @@ func (c *check) pdf(ctx context.Context, data []byte) {
 	all, err := signatures(file)
 	if err != nil {
 		c.padesFormat()
-		c.report.Code = signature.Malformed
+		c.report.Code = signature.Damaged
 		return
 	}
 	if !slices.ContainsFunc(all, func(s *signed) bool { return !s.isTimestamp() }) {

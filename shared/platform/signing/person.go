@@ -126,3 +126,13 @@ func device(c *x509.Certificate) bool {
 // signs tells whether the key is one for documents. Italian qualified certificates have nonRepudiation alone; an authentication
 // certificate of the same person has digitalSignature, and clicking through a login with it must never be a signature.
 func signs(c *x509.Certificate) bool { return c.KeyUsage&x509.KeyUsageContentCommitment != 0 }
+
+var oidExtKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 37}
+
+// stamps tells whether the key is for timestamps and nothing else, and says so critically (RFC 3161 2.3).
+func stamps(c *x509.Certificate) bool {
+	if len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping || len(c.UnknownExtKeyUsage) > 0 {
+		return false
+	}
+	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Critical && e.Id.Equal(oidExtKeyUsage) })
+}

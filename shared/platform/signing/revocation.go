@@ -77,7 +77,11 @@ func (c *check) keep(m *cms.Message) {
 		c.crls, c.ocsps = append(c.crls, e.CRLs...), append(c.ocsps, e.OCSPs...)
 	}
 	c.crls, c.ocsps = append(c.crls, m.Revocation.CRLs...), append(c.ocsps, m.Revocation.OCSPs...)
+	c.crls, c.ocsps = c.crls[:min(len(c.crls), maxEvidence)], c.ocsps[:min(len(c.ocsps), maxEvidence)]
 }
+
+// maxEvidence bounds how much that came with a file is read for each certificate.
+const maxEvidence = 64
 
 // found is what an answer of a service says, before it is held against the time that counts.
 type found struct {

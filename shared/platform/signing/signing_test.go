@@ -339,7 +339,7 @@ var cases = []struct {
 	}, signature.OK, "è valida"},
 	{"PAdES, bytes after the end", func(s scene) []byte {
 		return append(signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{})), "altro"...)
-	}, signature.Malformed, "danneggiata"},
+	}, signature.Damaged, "Il PDF è danneggiato e non si può dire se e da chi è firmato. Crea di nuovo"},
 	{"PAdES, range not from the start", func(s scene) []byte {
 		return signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{Range: func(r [4]int) [4]int { return [4]int{9, r[1] - 9, r[2], r[3]} }}, s.person(options{}))
 	}, signature.NotWhole, "non copre tutto il documento"},
@@ -363,7 +363,10 @@ var cases = []struct {
 	}, signature.Malformed, "danneggiata"},
 	{"PAdES, no cross-references", func(s scene) []byte {
 		return bytes.ReplaceAll(signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{})), []byte("startxref"), []byte("startyref"))
-	}, signature.Malformed, "danneggiata"},
+	}, signature.Damaged, "Il PDF è danneggiato"},
+	{"PAdES cut off", func(s scene) []byte {
+		return signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))[:300]
+	}, signature.Damaged, "Il PDF è danneggiato"},
 	{"PAdES revoked", func(s scene) []byte {
 		return signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.revoked(options{}, day(3, 3), 1))
 	}, signature.Revoked, "era revocato dal 3 marzo 2026."},
