@@ -58,7 +58,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 		return nil, err
 	}
 	drafts, err := draft.New(draft.Config{
-		Table: table, Documents: documents, Signatures: verifier, Now: p.Now, NewID: p.NewID,
+		Table: table, Documents: documents, Signatures: verifier, Inspect: assembly.Inspect, Now: p.Now, NewID: p.NewID,
 		Report: func(ctx context.Context, item string, err error) {
 			p.Log.WarnContext(ctx, "went on", "item", item, "error", err)
 		},
@@ -67,7 +67,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 		return nil, err
 	}
 	cases, err := exchange.New(exchange.Config{
-		Table: table, Documents: documents, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
+		Table: table, Documents: documents, Inspect: assembly.Inspect, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
 	})
 	if err != nil {
 		return nil, err

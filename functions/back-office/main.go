@@ -74,7 +74,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	register, archive, documents := assembly.Table(p, env.Register), assembly.Bucket(p, env.Archive), assembly.Bucket(p, env.Documents)
 	desk, err := office.New(office.Config{
 		Table: applications, Register: register, Archive: archive,
-		Documents: documents, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
+		Documents: documents, Inspect: assembly.Inspect, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
 		Colleague: people.Colleague,
 	})
 	if err != nil {

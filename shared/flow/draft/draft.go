@@ -27,6 +27,7 @@ type Config struct {
 	Table      table.Table // applications
 	Documents  archive.Documents
 	Signatures signatures.Verifier
+	Inspect    Inspector
 	Now        step.Clock
 	NewID      step.IDs
 	// Report is told what went wrong and stopped nobody.
@@ -38,7 +39,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Signatures == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
+	if c.Table == nil || c.Documents == nil || c.Signatures == nil || c.Inspect == nil || c.Now == nil || c.NewID == nil || c.Report == nil {
 		return nil, errors.New("draft: incomplete configuration")
 	}
 	return &Desk{c}, nil

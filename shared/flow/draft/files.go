@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -185,7 +186,7 @@ func Confirm(ctx context.Context, d Config, attachment string, raise bool, load 
 // refuse the file: its owner reads why, and takes another.
 func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Attachment) (application.Attachment, error) {
 	if !a.Complete {
-		if err := verify(ctx, d.Documents, layout.UploadKey(c.ID, a.ID), a); err != nil {
+		if err := verify(ctx, d.Documents, layout.UploadKey(c.ID, a.ID), a, d.Inspect); err != nil {
 			return a, err
 		}
 		if err := d.Documents.Copy(ctx, layout.UploadKey(c.ID, a.ID), layout.DocumentKey(c.ID, a.SHA256)); err != nil {
@@ -204,8 +205,9 @@ func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Att
 	return a, nil
 }
 
-// verify compares the bytes in the bucket with what was declared: length, digest, and the type their first bytes show.
-func verify(ctx context.Context, documents archive.Documents, key string, a application.Attachment) error {
+// verify compares the bytes in the bucket with what was declared: length, digest, and the type their first bytes show. Where there is an
+// inspector, the file is held in memory once and looked at whole; no form takes one above 30 MB.
+func verify(ctx context.Context, documents archive.Documents, key string, a application.Attachment, inspect Inspector) error {
 	object, err := documents.Open(ctx, key)
 	if errors.Is(err, archive.ErrNotFound) {
 		return problem.New(problem.Conflict, "Il file non è ancora stato caricato: carica il file e riprova.")
@@ -218,8 +220,13 @@ func verify(ctx context.Context, documents archive.Documents, key string, a appl
 		return problem.New(problem.FileMismatch, "Il file caricato non ha la dimensione dichiarata. Ricaricalo.").At("#/size", "Dimensione diversa da quella dichiarata.")
 	}
 	hash := sha256.New()
-	head := &firstBytes{}
-	if _, err := io.Copy(io.MultiWriter(hash, head), object.Body); err != nil {
+	head, whole := &firstBytes{}, &bytes.Buffer{}
+	to := []io.Writer{hash, head}
+	if inspect != nil {
+		whole.Grow(int(object.Size))
+		to = append(to, whole)
+	}
+	if _, err := io.Copy(io.MultiWriter(to...), object.Body); err != nil {
 		return fmt.Errorf("reading upload: %w", err)
 	}
 	if hex.EncodeToString(hash.Sum(nil)) != a.SHA256 {
@@ -228,13 +235,19 @@ func verify(ctx context.Context, documents archive.Documents, key string, a appl
 	if !Looks(a.MediaType, head.bytes) {
 		return problem.New(problem.FileMismatch, "Il contenuto del file non corrisponde al suo tipo. Controlla di avere scelto il file giusto.").At("#/mediaType", "Il contenuto non è del tipo dichiarato.")
 	}
+	if inspect == nil {
+		return nil
+	}
+	if refusal := inspect(whole.Bytes(), a.MediaType); refusal != "" {
+		return problem.New(problem.FileMismatch, refusal).At("#/mediaType", refusal)
+	}
 	return nil
 }
 
 // Verify compares the kept bytes of a file with its row: what was complete may have changed under our feet. pointer is where the request of
 // who meets the problem names the file.
 func Verify(ctx context.Context, documents archive.Documents, application string, a application.Attachment, pointer string) error {
-	err := verify(ctx, documents, layout.DocumentKey(application, a.SHA256), a)
+	err := verify(ctx, documents, layout.DocumentKey(application, a.SHA256), a, nil) // inspected when it came, and of the same digest
 	var p *problem.Problem
 	if !errors.As(err, &p) {
 		return err

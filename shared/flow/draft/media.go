@@ -5,6 +5,10 @@ import (
 	"unicode/utf8"
 )
 
+// Inspector looks at a whole file, by its bytes: at what it is, and at what it would do when opened. It returns an Italian sentence for who
+// uploaded it if the file is not to be taken, else nothing. It may change the bytes.
+type Inspector func(file []byte, mediaType string) string
+
 // Looks tells whether a file's first bytes look like its declared type. Types that have no mark of their own (plain text) must at
 // least be text. A type not listed here is refused: the catalogue must not accept what nobody looks at.
 func Looks(mediaType string, head []byte) bool {

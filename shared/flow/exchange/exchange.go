@@ -31,6 +31,7 @@ import (
 type Config struct {
 	Table     table.Table // applications
 	Documents archive.Documents
+	Inspect   draft.Inspector
 	Post      step.Post
 	Now       step.Clock
 	NewID     step.IDs
@@ -41,7 +42,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
+	if c.Table == nil || c.Documents == nil || c.Inspect == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("exchange: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -304,7 +305,7 @@ func (d *Desk) Detach(ctx context.Context, who access.Applicant, id, attachment 
 func isReply(a application.Attachment) bool { return a.Field == application.ReplyFile }
 
 func (d *Desk) files() draft.Config {
-	return draft.Config{Table: d.Table, Documents: d.Documents, Now: d.Now, NewID: d.NewID}
+	return draft.Config{Table: d.Table, Documents: d.Documents, Inspect: d.Inspect, Now: d.Now, NewID: d.NewID}
 }
 
 // Reply answers the open integration request: it is registered, and the term goes on from now (L. 241/1990 art. 2 c.7).

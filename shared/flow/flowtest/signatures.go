@@ -1,6 +1,7 @@
 package flowtest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -51,4 +52,15 @@ func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at 
 		Name: person, TaxCode: person, Verdict: r.Verdict, Code: r.Code, Text: r.Text, TimeThatCounts: at, Qualified: true, CoversWholeDocument: true,
 	}}
 	return r, nil
+}
+
+// Acting is in a file that would do something when opened.
+const Acting = "/JavaScript"
+
+// inspected plays the inspection of uploaded files.
+func inspected(file []byte, _ string) string {
+	if bytes.Contains(file, []byte(Acting)) {
+		return "Il file contiene istruzioni che si eseguono da sole."
+	}
+	return ""
 }

@@ -134,13 +134,15 @@ func (w *World) Restart() {
 	portal := func(chamber, path string) string { return "https://" + chamber + ".sportello.example.it" + path }
 	t, d := w.Applications, w.Documents
 	errs := []error{
-		set(&w.Drafts)(draft.New(draft.Config{Table: t, Documents: d, Signatures: w.Signatures, Now: w.Now, NewID: w.NewID, Report: report})),
+		set(&w.Drafts)(draft.New(draft.Config{Table: t, Documents: d, Signatures: w.Signatures, Inspect: inspected, Now: w.Now, NewID: w.NewID, Report: report})),
 		set(&w.Submit)(submit.New(submit.Config{
 			Table: t, Documents: d, Representation: w.Registers, Signatures: w.Signatures, Post: post, Now: w.Now, NewID: w.NewID,
 		})),
 		set(&w.Verdicts)(signatures.New(signatures.Config{Table: t, Documents: d, Verifier: w.Signatures, Now: w.Now})),
-		set(&w.Cases)(exchange.New(exchange.Config{Table: t, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
-		set(&w.Office)(office.New(office.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Post: post, Now: w.Now, NewID: w.NewID})),
+		set(&w.Cases)(exchange.New(exchange.Config{Table: t, Documents: d, Inspect: inspected, Post: post, Now: w.Now, NewID: w.NewID})),
+		set(&w.Office)(office.New(office.Config{
+			Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Inspect: inspected, Post: post, Now: w.Now, NewID: w.NewID,
+		})),
 		set(&w.Evidence)(evidence.New(evidence.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d})),
 		set(&w.Survey)(survey.New(survey.Config{Table: t, Now: w.Now})),
 		set(&w.Registration)(registration.New(registration.Config{

@@ -29,6 +29,7 @@ type Config struct {
 	Register  table.Table // read only
 	Archive   archive.Store
 	Documents archive.Documents
+	Inspect   draft.Inspector
 	Post      step.Post
 	Now       step.Clock
 	NewID     step.IDs
@@ -42,7 +43,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Register == nil || c.Archive == nil || c.Documents == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
+	if c.Table == nil || c.Register == nil || c.Archive == nil || c.Documents == nil || c.Inspect == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("office: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -297,7 +298,7 @@ func (d *Desk) Complete(ctx context.Context, who access.Officer, id, attachment 
 func isOffice(a application.Attachment) bool { return a.Field == application.OfficeFile }
 
 func (d *Desk) files() draft.Config {
-	return draft.Config{Table: d.Table, Documents: d.Documents, Now: d.Now, NewID: d.NewID}
+	return draft.Config{Table: d.Table, Documents: d.Documents, Inspect: d.Inspect, Now: d.Now, NewID: d.NewID}
 }
 
 // RequestIntegration asks the applicant for something. The term is suspended, once and for at most thirty days (L. 241/1990 art. 2 c.7);

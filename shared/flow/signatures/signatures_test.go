@@ -89,6 +89,26 @@ func TestCompletionSaysWhatTheSignatureIsWorth(t *testing.T) {
 	}
 }
 
+// A file that would act when opened is not taken at all, signed or not, wherever it is uploaded.
+func TestActiveContentIsRefused(t *testing.T) {
+	w := flowtest.New(t)
+	id := list(t, w)
+	body := flowtest.SignedBy(flowtest.Giulia) + flowtest.Acting
+	sum := sha256.Sum256([]byte(body))
+	a, err := w.Drafts.Attach(ctx, w.Applicant(), id, draft.Claim{
+		Field: "list", Name: "listino.pdf", Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), MediaType: "application/pdf",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Upload(id, a.ID, []byte(body), "application/pdf")
+	_, err = w.Drafts.Complete(ctx, w.Applicant(), id, a.ID)
+	flowtest.Refused(t, "active content", err, problem.FileMismatch, "#/mediaType")
+	if w.Signatures.Asked != 0 {
+		t.Error("a file that is not taken had its signature verified")
+	}
+}
+
 func TestSubmissionRefusesWhatIsNotSignedAsItMust(t *testing.T) {
 	for name, test := range map[string]struct{ body, detail string }{
 		"unsigned":             {"%PDF-1.7 un listino", "non è firmato"},
