@@ -14,6 +14,7 @@ import (
 // told is one application on its way.
 type told struct {
 	*road.Cloud
+	service                    service
 	chamber, persona, provider string
 	company                    string // tax code, if a company's
 	domicile                   map[string]any
@@ -67,12 +68,15 @@ func (t *told) file(ctx context.Context) error {
 		return err
 	}
 	var v road.View
-	if err := t.citizen.Post(ctx, "/api/v1/applications", map[string]any{"chamber": t.chamber, "service": "reclami", "profile": profile}, &v); err != nil {
+	if err := t.citizen.Post(ctx, "/api/v1/applications", map[string]any{"chamber": t.chamber, "service": t.service.id, "profile": profile}, &v); err != nil {
 		return err
 	}
 	t.id = v.ID
 	t.say("%s entra con %s e apre una bozza", t.persona, strings.ToUpper(t.provider))
 	if err := t.fill(ctx, v.Version); err != nil {
+		return err
+	}
+	if err := t.service.attach(t, ctx); err != nil {
 		return err
 	}
 	return t.submit(ctx)
@@ -93,21 +97,18 @@ func (t *told) profile(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("%s has no profile for %q", t.persona, t.company)
 }
 
-// fill saves the form, resumes it, and attaches a file.
+// fill saves the form and resumes it.
 func (t *told) fill(ctx context.Context, version int64) error {
-	answers := road.Complaint(t.domicile)
+	answers := t.service.answers(t)
 	match := http.Header{"If-Match": {fmt.Sprintf("%q", fmt.Sprint(version))}}
 	var v road.View
 	if err := t.citizen.Call(ctx, "PATCH", t.path(""), map[string]any{"answers": answers}, &v, match); err != nil {
 		return err
 	}
-	if err := t.citizen.Call(ctx, "PATCH", t.path(""), map[string]any{"answers": map[string]any{"facts": "da un altro dispositivo"}}, nil, match); road.Status(err) != http.StatusPreconditionFailed {
+	if err := t.citizen.Call(ctx, "PATCH", t.path(""), map[string]any{"answers": map[string]any{"phone": "02 1234567"}}, nil, match); road.Status(err) != http.StatusPreconditionFailed {
 		return fmt.Errorf("saving an old version was not refused: %v", err)
 	}
-	if _, err := t.citizen.Upload(ctx, t.path("/attachments"), "evidence", "biglietto.pdf", "application/pdf", road.PDF("Numero di attesa 42")); err != nil {
-		return err
-	}
-	t.say("bozza salvata, una copia vecchia rifiutata, un allegato caricato")
+	t.say("bozza salvata, una copia vecchia rifiutata")
 	return nil
 }
 
@@ -125,6 +126,9 @@ func (t *told) submit(ctx context.Context) error {
 		return fmt.Errorf("the same key got another answer")
 	}
 	t.say("presentata il %s, impronta %s…, risposta entro il %s", t.presented.PresentedAt.Format(time.RFC3339), t.presented.Receipt.Digest[:12], t.presented.Receipt.Due)
+	if err := t.service.settle(t, ctx); err != nil {
+		return err
+	}
 	v, err := t.until(ctx, "number and receipt", func(v road.View) bool {
 		return v.Protocol != nil && len(v.Documents) >= 2
 	})
@@ -147,11 +151,19 @@ func (t *told) submit(ctx context.Context) error {
 // daysToAnswer is what the office gives the applicant.
 const daysToAnswer = 10
 
-// work is the office's part: charge, message, integration, decision.
+// work is the office's part, from taking charge to the decision.
 func (t *told) work(ctx context.Context) error {
 	if err := t.office.Post(ctx, t.desk("/assignment"), map[string]any{}, nil); err != nil {
 		return err
 	}
+	if err := t.service.examine(t, ctx); err != nil {
+		return err
+	}
+	return t.decide(ctx)
+}
+
+// discuss is what comes between charge and decision of a complaint: messages, and an integration that is asked for and given.
+func (t *told) discuss(ctx context.Context) error {
 	if err := t.office.Post(ctx, t.desk("/messages"), map[string]any{"text": "Buongiorno, stiamo verificando quanto segnalato."}, nil); err != nil {
 		return err
 	}
@@ -182,7 +194,7 @@ func (t *told) work(ctx context.Context) error {
 	} else {
 		t.say("integrazione inviata dal portale con un allegato: il termine riparte e scade il %s", v.Deadline.Due)
 	}
-	return t.decide(ctx)
+	return nil
 }
 
 // answer answers the integration request at the desk, or by certified mail as the law allows (CAD art. 65 c.1 c-bis).
@@ -234,11 +246,11 @@ func (t *told) received(ctx context.Context, kind string) (road.Mail, error) {
 
 // decide uploads the outcome's document and decides.
 func (t *told) decide(ctx context.Context) error {
-	file, err := t.office.Upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", road.PDF("Il reclamo è fondato"))
+	file, err := t.office.Upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", road.PDF(t.service.decision))
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"outcome": "founded", "text": "Il reclamo è fondato: da oggi i tempi di attesa sono esposti all'ingresso.", "document": file}
+	body := map[string]any{"outcome": t.service.outcome, "text": t.service.decision, "document": file}
 	if err := t.office.Post(ctx, t.desk("/decision"), body, nil); err != nil {
 		return err
 	}

@@ -31,11 +31,17 @@ type caseReport struct {
 	States      []string         `json:"states"`
 	Protocol    *road.Protocol   `json:"protocol"`
 	PEC         []road.MailState `json:"pec"`
-	Payment     any              `json:"payment"`
+	Payment     *payment         `json:"payment"`
 	Outcome     string           `json:"outcome"`
 	Rating      int              `json:"rating"`
 	Package     string           `json:"package"`
 	Evidence    *string          `json:"evidence"`
+}
+
+// payment is what was paid, in cents.
+type payment struct {
+	Amount int    `json:"amount"`
+	State  string `json:"state"`
 }
 
 func (r *report) keep(name string, err error) {
@@ -81,7 +87,7 @@ func (r *report) proveVerifier(ctx context.Context, d *demo) {
 }
 
 func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
-	c := caseReport{Service: "reclami", Chamber: t.chamber, Application: t.id, Rating: t.rating, PEC: []road.MailState{}}
+	c := caseReport{Service: t.service.id, Chamber: t.chamber, Application: t.id, Rating: t.rating, PEC: []road.MailState{}}
 	v, err := t.look(ctx)
 	if err != nil {
 		return c
@@ -93,6 +99,9 @@ func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
 	if v.Outcome != nil {
 		c.Outcome = v.Outcome.Kind
 	}
+	if v.Payment != nil {
+		c.Payment = &payment{v.Payment.Amount, v.Payment.State}
+	}
 	packages, err := d.Packages(ctx)
 	if err != nil {
 		return c
@@ -103,11 +112,6 @@ func (d *demo) caseOf(ctx context.Context, t *told) caseReport {
 		}
 	}
 	return c
-}
-
-// wholeRoad is what each of the complaints goes: nothing is skipped, and nothing comes twice but the work that an answer resumes.
-var wholeRoad = []string{
-	"draft", "presented", "registered", "in_progress", "awaiting_integration", "in_progress", "decided", "closed", "preserved",
 }
 
 // states are those that the case's own story tells of.
@@ -132,7 +136,7 @@ func (d *demo) accepted(ctx context.Context) error {
 		switch states, err := t.states(ctx); {
 		case err != nil:
 			return fmt.Errorf("%s: %w", t.chamber, err)
-		case !slices.Equal(states, wholeRoad):
+		case !slices.Equal(states, t.service.states):
 			return fmt.Errorf("%s: la pratica %s è passata per %s", t.chamber, t.id, strings.Join(states, " > "))
 		}
 		var problems struct {
@@ -197,8 +201,8 @@ func (d *demo) once(ctx context.Context) error {
 
 // strangers: I4, another person, another chamber and nobody at all get the same answer.
 func (d *demo) strangers(ctx context.Context) error {
-	for n, t := range d.cases {
-		other := d.cases[(n+1)%len(d.cases)]
+	for _, t := range d.cases {
+		other := d.cases[slices.IndexFunc(d.cases, func(o *told) bool { return o.chamber != t.chamber })]
 		stranger := road.OpenBrowser(d.Cloud, t.chamber)
 		if err := stranger.Login(ctx, "spid", "marco"); err != nil {
 			return err
@@ -231,7 +235,7 @@ func (d *demo) clock(ctx context.Context) error {
 		if v.Protocol.Date != t.presented.PresentedAt.In(road.Rome()).Format(time.DateOnly) {
 			return fmt.Errorf("%s: protocollata il %s", t.chamber, v.Protocol.Date)
 		}
-		first := road.Term{Chamber: t.chamber, Presented: t.presented.PresentedAt}
+		first := road.Term{Chamber: t.chamber, Service: t.service.id, Presented: t.presented.PresentedAt}
 		if due := t.presented.Receipt.Due; due != first.Due() {
 			return fmt.Errorf("%s: la ricevuta promette una risposta entro il %s, per legge è il %s", t.chamber, due, first.Due())
 		}

@@ -29,14 +29,16 @@ func (d *demo) tell(ctx context.Context) error {
 		return err
 	}
 	d.cases = []*told{
-		{chamber: "milano", persona: "giulia", provider: "spid", company: "09900000010", officerID: anna,
+		{service: complaint, chamber: "milano", persona: "giulia", provider: "spid", company: "09900000010", officerID: anna,
 			domicile: map[string]any{"domicile": "registered"}},
-		{chamber: "bergamo", persona: "luca", provider: "cie", officerID: paolo, byMail: true,
+		{service: complaint, chamber: "bergamo", persona: "luca", provider: "cie", officerID: paolo, byMail: true,
 			domicile: map[string]any{"domicile": "elected", "pec": "luca.marini@pec.example.it"}},
-		{chamber: "sondrio", persona: "sofia", provider: "spid", officerID: anna,
+		{service: complaint, chamber: "sondrio", persona: "sofia", provider: "spid", officerID: anna,
 			domicile: map[string]any{"domicile": "portal"}},
+		{service: priceList, chamber: "milano", persona: "giulia", provider: "spid", company: "09900000010", officerID: anna,
+			domicile: map[string]any{"domicile": "registered"}},
 	}
-	fmt.Println("Reclami: tre Camere, tre persone, dal login alla conservazione")
+	fmt.Println("Tre reclami e un listino prezzi, tre Camere, tre persone, dal login alla conservazione")
 	for _, t := range d.cases {
 		t.Cloud = d.Cloud
 		t.citizen = road.OpenBrowser(d.Cloud, t.chamber)

@@ -5,6 +5,7 @@ import "time"
 // View is an application as the APIs show it, as far as the demo and the tests look.
 type View struct {
 	ID          string
+	Service     string
 	State       string
 	Version     int64
 	PresentedAt *time.Time
@@ -24,11 +25,28 @@ type View struct {
 		Token string
 		Rated bool
 	}
+	Payment     *Payment
+	Attachments []struct {
+		ID        string
+		Signature *Signature
+	}
 	Deadline struct {
 		Due       string
 		Suspended bool
 	}
 }
+
+// Payment is what is owed for an act, in cents, and what became of it.
+type Payment struct {
+	State        string     `json:"state"`
+	Amount       int        `json:"amount"`
+	NoticeNumber string     `json:"noticeNumber"`
+	ReceiptID    string     `json:"receiptId,omitempty"`
+	PaidAt       *time.Time `json:"paidAt,omitempty"`
+}
+
+// Signature is what was found of a file's signatures.
+type Signature struct{ Verdict, Text string }
 
 // Protocol is a place in the register.
 type Protocol struct {
@@ -57,6 +75,18 @@ type Submitted struct {
 	PresentedAt time.Time
 	Receipt     struct {
 		ID, Digest, Due, Office, Responsible, Substitute string
+	}
+	Payment struct {
+		State, NoticeNumber, Due string
+		Amount                   int
+	}
+}
+
+// PriceList is a filled-in form of the service listino-prezzi.
+func PriceList() map[string]any {
+	return map[string]any{
+		"sector": "arredo-serramenti", "listName": "Listino serramenti in legno", "validFrom": "2027-01-01", "public": "public",
+		"domicile": "registered", "privacy": true,
 	}
 }
 

@@ -3,6 +3,7 @@ package road
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,12 @@ func Story(ctx context.Context, applicant *Browser, id string) ([]Line, error) {
 var leads = map[string]string{
 	"submitted": "presented", "registered": "registered", "taken_in_charge": "in_progress", "integration_requested": "awaiting_integration",
 	"integration_received": "in_progress", "integration_lapsed": "in_progress", "decided": "decided", "withdrawn": "withdrawn",
-	"closed": "closed", "preserved": "preserved",
+	"closed": "closed", "preserved": "preserved", "paid": "presented", "payment_expired": "expired",
+}
+
+// unpaid tells whether a story is of an act that a fee buys: it tells how the payment ended. Such an act waits for it.
+func unpaid(story []Line) bool {
+	return slices.ContainsFunc(story, func(l Line) bool { return l.Event == "paid" || l.Event == "payment_expired" })
 }
 
 // States are the states that a story went through, from the draft on. They are read from what is kept, so that a state in which a case was
@@ -36,6 +42,9 @@ func States(story []Line) ([]string, error) {
 		}
 		now := states[len(states)-1]
 		next := leads[l.Event]
+		if l.Event == "submitted" && unpaid(story) {
+			next = "awaiting_payment"
+		}
 		if next == "" || next == now || l.Event == "taken_in_charge" && now == "awaiting_integration" || l.Event == "registered" && now == "withdrawn" {
 			continue
 		}

@@ -8,14 +8,15 @@ import (
 )
 
 // The term of a case, counted here from the law and from nothing of the product: what both had wrong would not show.
-const (
-	termDays      = 30 // of every service that there is: L. 241/1990 art. 2 c.2
-	maxSuspension = 30 // L. 241/1990 art. 2 c.7
-)
+const maxSuspension = 30 // L. 241/1990 art. 2 c.7
+
+// termDays are the services' terms: that of L. 241/1990 art. 2 c.2, or what a service says of itself.
+var termDays = map[string]int{"reclami": 30, "listino-prezzi": 5}
 
 // Term is what a case's last day comes from.
 type Term struct {
 	Chamber   string
+	Service   string
 	Presented time.Time
 	Asked     time.Time // zero: nothing was asked
 	Days      int       // given to answer
@@ -23,8 +24,8 @@ type Term struct {
 }
 
 // TermOf reads a term from a case's story, in which the office gave so many days to answer. Only the first request stops the term.
-func TermOf(chamber string, story []Line, days int) Term {
-	t := Term{Chamber: chamber, Days: min(days, maxSuspension)}
+func TermOf(chamber, service string, story []Line, days int) Term {
+	t := Term{Chamber: chamber, Service: service, Days: min(days, maxSuspension)}
 	for _, l := range story {
 		switch {
 		case l.Event == "submitted":
@@ -54,7 +55,7 @@ func (t Term) Due() string {
 			}
 		}
 	}
-	due := t.working(start.AddDate(0, 0, termDays+stood))
+	due := t.working(start.AddDate(0, 0, termDays[t.Service]+stood))
 	if due.Before(end) {
 		due = end
 	}
@@ -107,7 +108,7 @@ func InTerm(ctx context.Context, who *Browser, chamber string, v View, given int
 	if err != nil {
 		return err
 	}
-	if want := TermOf(chamber, story, given).Due(); v.Deadline.Due != want {
+	if want := TermOf(chamber, v.Service, story, given).Due(); v.Deadline.Due != want {
 		return fmt.Errorf("il termine scade il %s, per legge il %s", v.Deadline.Due, want)
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestDue(t *testing.T) {
 		{"milano", "2026-11-23", "2026-11-25", 60, "", "2027-01-22"},           // never more than thirty
 		{"milano", "2026-10-01", "2026-11-02", 5, "", "2026-11-07"},            // beyond the term only by a holiday: not before the answer is due
 	} {
-		term := Term{Chamber: c.chamber, Presented: at(c.presented), Days: min(c.days, maxSuspension)}
+		term := Term{Chamber: c.chamber, Service: "reclami", Presented: at(c.presented), Days: min(c.days, maxSuspension)}
 		if c.asked != "" {
 			term.Asked = at(c.asked)
 		}
@@ -46,7 +46,7 @@ func TestDue(t *testing.T) {
 		}
 	}
 	// Half past midnight in Rome is a day later than in Greenwich.
-	if got := (Term{Presented: time.Date(2026, 9, 30, 22, 30, 0, 0, time.UTC)}).Due(); got != "2026-10-31" {
+	if got := (Term{Service: "reclami", Presented: time.Date(2026, 9, 30, 22, 30, 0, 0, time.UTC)}).Due(); got != "2026-10-31" {
 		t.Errorf("at half past midnight: %s", got)
 	}
 }
@@ -76,11 +76,15 @@ func TestStates(t *testing.T) {
 	if got, err := States(story("submitted", "withdrawn", "registered")); err != nil || !slices.Equal(got, []string{"draft", "presented", "withdrawn"}) {
 		t.Errorf("withdrawn: %v, %v", got, err)
 	}
+	paid := story("submitted", "receipt_issued", "paid", "registered")
+	if got, err := States(paid); err != nil || !slices.Equal(got, []string{"draft", "awaiting_payment", "presented", "registered"}) {
+		t.Errorf("paid for: %v, %v", got, err)
+	}
 	told[2].At, told[4].At = told[4].At, told[2].At
 	if _, err := States(told); err == nil {
 		t.Error("a story out of order passes")
 	}
-	if got := TermOf("milano", story("submitted", "integration_requested", "integration_received", "integration_requested"), 60); got.Days != 30 ||
+	if got := TermOf("milano", "reclami", story("submitted", "integration_requested", "integration_received", "integration_requested"), 60); got.Days != 30 ||
 		!got.Asked.Equal(at("2026-11-23").Add(time.Second)) || got.Answered.IsZero() {
 		t.Errorf("%+v", got)
 	}
