@@ -24,6 +24,8 @@ type Config struct {
 	// Preservation and Mail are the authorities of the preservation provider and of the certified mail providers. nil: of a receipt only the
 	// signature itself is checked, of mail no signature.
 	Preservation, Mail *signature.Roots
+	// Seals are the authorities of the sportello's seal, Stamps those of the time-stamping authority. nil: only the signatures themselves are checked.
+	Seals, Stamps *signature.Roots
 	// Before is what an earlier report saw: it must still be there. nil: nothing is known.
 	Before *Memory
 	// OlderTables tells that the tables were written out before the archive was copied: records that they do not have yet are no finding.
@@ -32,15 +34,16 @@ type Config struct {
 
 // Counts is what was looked at.
 type Counts struct {
-	Books    int `json:"books"`
-	Entries  int `json:"entries"`
-	Annexes  int `json:"annexes"`
-	Blocks   int `json:"blocks"`
-	Seals    int `json:"seals"`
-	Packages int `json:"packages"`
-	Receipts int `json:"receipts"`
-	Mails    int `json:"mails"`
-	Rows     int `json:"rows"`
+	Books      int `json:"books"`
+	Entries    int `json:"entries"`
+	Annexes    int `json:"annexes"`
+	Blocks     int `json:"blocks"`
+	Seals      int `json:"seals"`
+	Statements int `json:"statements"`
+	Packages   int `json:"packages"`
+	Receipts   int `json:"receipts"`
+	Mails      int `json:"mails"`
+	Rows       int `json:"rows"`
 }
 
 // Report is the outcome.
@@ -100,7 +103,7 @@ func (a *audit) run() error {
 			return err
 		}
 	}
-	steps := []func() error{a.places, a.seals, a.pages, a.waiting, a.mailIn, a.packages, a.preserved, a.mailOut, a.strangers, a.compare}
+	steps := []func() error{a.places, a.seals, a.pages, a.waiting, a.mailIn, a.payments, a.packages, a.preserved, a.mailOut, a.declared, a.strangers, a.compare}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err

@@ -13,12 +13,14 @@ import (
 
 // inventory is what the archive holds, by what its keys say.
 type inventory struct {
-	blocks   map[string][]block // by book, in the order of first
-	sealed   []sealKey          // by chamber and day
-	mailSent []mailKey
-	mailGot  []mailKey
-	deposits []deposited // by application
-	strange  []source.Object
+	blocks       map[string][]block // by book, in the order of first
+	sealed       []sealKey          // by chamber and day
+	mailSent     []mailKey
+	mailGot      []mailKey
+	notices      []noticeKey // of payment
+	deposits     []deposited // by application
+	declarations []madeDay   // by chamber and day
+	strange      []source.Object
 }
 
 type block struct {
@@ -42,6 +44,8 @@ var (
 	sealShape  = regexp.MustCompile(`^register/([a-z0-9][a-z0-9-]{0,63})/seals/([0-9]{4}-[0-9]{2}-[0-9]{2})\.json$`)
 	sentShape  = regexp.MustCompile(`^mail/out/([A-Za-z0-9-]{1,64})/([A-Za-z0-9_.-]+)\.eml$`)
 	gotShape   = regexp.MustCompile(`^mail/in/([^/\s]+@[^/\s]+)/([0-9a-f]{64})\.eml$`)
+	dayShape   = regexp.MustCompile(`^days/([a-z0-9][a-z0-9-]{0,63})/([0-9]{4}-[0-9]{2}-[0-9]{2})/(leaves\.json|statement\.(?:json|p7s|tst)|package\.zip|receipt\.p7m)$`)
+	payShape   = regexp.MustCompile(`^payments/([0-9]{17})/([0-9a-f]{64})\.(jws|json)$`)
 	packShape  = regexp.MustCompile(`^packages/([^/\s]+)/(package\.zip|receipt\.p7m)$`)
 )
 
@@ -67,6 +71,7 @@ func sortOut(objects []source.Object) inventory {
 	for _, blocks := range i.blocks {
 		slices.SortFunc(blocks, func(a, b block) int { return cmp.Compare(a.first, b.first) })
 	}
+	slices.SortFunc(i.declarations, func(a, b madeDay) int { return cmp.Or(cmp.Compare(a.chamber, b.chamber), cmp.Compare(a.day, b.day)) })
 	slices.SortFunc(i.sealed, func(a, b sealKey) int { return cmp.Or(cmp.Compare(a.chamber, b.chamber), cmp.Compare(a.day, b.day)) })
 	return i
 }
@@ -92,6 +97,14 @@ func (i *inventory) known(key string) bool {
 	}
 	if m := gotShape.FindStringSubmatch(key); m != nil {
 		i.mailGot = append(i.mailGot, mailKey{key, m[1], m[2]})
+		return true
+	}
+	if m := dayShape.FindStringSubmatch(key); m != nil {
+		i.made(m[1], m[2], m[3])
+		return true
+	}
+	if m := payShape.FindStringSubmatch(key); m != nil {
+		i.notices = append(i.notices, noticeKey{key, m[1], m[2], m[3]})
 		return true
 	}
 	if m := packShape.FindStringSubmatch(key); m != nil {

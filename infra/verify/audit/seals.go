@@ -12,6 +12,8 @@ type day struct {
 	book.Seal
 	key    string
 	digest string
+	// statement is the digest of what was declared of the day, once that is done to the end and holds; else empty.
+	statement string
 }
 
 // listed finds a pending event of the day.
@@ -75,6 +77,9 @@ func (a *audit) seal(d, before *day) error {
 	if err := sameRecords(d, s.pages[d.Day]); err != nil {
 		return err
 	}
+	if err := a.earlier(d); err != nil {
+		return err
+	}
 	switch {
 	case d.Head.Hash != s.hashAt(d.Head.Seq):
 		return finding.New(fmt.Sprintf("testa, seq %d", d.Head.Seq), "la catena archiviata non passa per la testa che il sigillo dichiara")
@@ -129,6 +134,39 @@ func sameRecords(d *day, records []*kept) error {
 	return nil
 }
 
+// earlier holds the seal's lists of earlier years' books to the records that stand there on the day.
+func (a *audit) earlier(d *day) error {
+	listed := map[int][]book.Sealed{}
+	for _, b := range d.Earlier {
+		listed[b.Year] = b.Entries
+	}
+	for _, name := range a.books() {
+		s := a.shelves[name]
+		if s.Chamber != d.Chamber || s.Year >= d.Book.Year {
+			continue
+		}
+		entries := listed[s.Year]
+		delete(listed, s.Year)
+		for n, k := range s.pages[d.Day] {
+			if n >= len(entries) || entries[n].Seq > k.seq {
+				return k.broken("il sigillo del %s non la elenca", d.Day)
+			}
+			if entries[n] != (book.Sealed{Seq: k.seq, Number: book.Number(k.number), Annex: k.annex, Hash: k.hash}) {
+				return k.broken("non è quella che il sigillo del %s elenca", d.Day)
+			}
+		}
+		if n := len(s.pages[d.Day]); n < len(entries) {
+			return finding.New(fmt.Sprintf("seq %d del %d", entries[n].Seq, s.Year), "il sigillo elenca una registrazione che non è di quel giorno")
+		}
+	}
+	for _, b := range d.Earlier {
+		if _, left := listed[b.Year]; left {
+			return finding.New("", "il sigillo elenca registrazioni di un registro che non c'è")
+		}
+	}
+	return nil
+}
+
 // unsealed: no record stands on a day that is over and was left out.
 func (a *audit) unsealed() error {
 	last := map[string]string{}
@@ -138,8 +176,7 @@ func (a *audit) unsealed() error {
 	for _, name := range a.books() {
 		s := a.shelves[name]
 		for _, on := range sortedKeys(s.pages) {
-			// An annex of a later year than its book's stands in no day's list: the days are those of the year.
-			if on >= fmt.Sprintf("%04d", s.Year+1) || on > last[s.Chamber] || a.days[s.Chamber][on] != nil {
+			if on > last[s.Chamber] || a.days[s.Chamber][on] != nil {
 				continue
 			}
 			return s.pages[on][0].broken("è del %s, che non è mai stato chiuso, e il %s lo è", on, last[s.Chamber])
@@ -200,6 +237,11 @@ func (a *audit) stillPending(d *day, p book.Pending, record string) error {
 	_, there, err := rowOf(a.ctx, a.Applications, "PEND#"+d.Chamber+"#"+d.Day, p.Event)
 	if err != nil {
 		return err
+	}
+	if !there && p.Awaiting == "payment" {
+		if over, err := a.unpaid(p.Application); err != nil || over {
+			return err
+		}
 	}
 	if !there {
 		return finding.New(record, "non ha avuto un numero e non lo aspetta più: è andata persa")

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 
 // world is an archive with its tables, made by a writer of its own: text by text, from infra/docs/register-format.md.
 type world struct {
+	awaits       map[string]string // what pending events wait for, if not for registration
 	objects      map[string][]byte
 	versions     map[string]int
 	deleted      map[string]bool
@@ -259,18 +261,47 @@ func (w *world) seals() {
 			}
 		}
 		for _, p := range d.pending {
-			waiting = append(waiting, members{{"event", p.event}, {"application", p.application}, {"presentedAt", p.presentedAt}, {"awaiting", "registration"}})
+			waiting = append(waiting, members{{"event", p.event}, {"application", p.application}, {"presentedAt", p.presentedAt}, {"awaiting", cmp.Or(w.awaits[p.event], "registration")}})
 		}
 		if previous[d.chamber] == "" {
 			previous[d.chamber] = zeros
 		}
 		words := text(members{
 			{"format", "sportello register day v1"}, {"chamber", d.chamber}, {"book", registerOf(d.chamber, year)}, {"day", d.day},
-			{"sealedAt", d.sealedAt}, {"entries", entries}, {"pending", waiting}, {"head", head}, {"previous", previous[d.chamber]},
-		}, false)
+			{"sealedAt", d.sealedAt}, {"entries", entries}, {"earlier", w.earlier(d)}, {"pending", waiting}, {"head", head}, {"previous", previous[d.chamber]},
+		}.without("earlier"), false)
 		w.objects[sealKey(d.chamber, d.day)] = []byte(words)
 		previous[d.chamber] = digest(words)
 	}
+}
+
+// earlier lists what stands on a day in the books of earlier years.
+func (w *world) earlier(d *sealedDay) []any {
+	list := []any{}
+	for _, name := range slices.Sorted(maps.Keys(w.books)) {
+		chamber, year, _ := strings.Cut(name, "#")
+		if chamber != d.chamber || year >= d.day[:4] {
+			continue
+		}
+		entries := []any{}
+		for _, r := range w.books[name].records {
+			if r.page == d.day {
+				entries = append(entries, members{{"seq", r.seq}, {"number", fmt.Sprintf("%07d", r.number)}, {"annex", r.annex}, {"hash", r.hash}})
+			}
+		}
+		if n, _ := strconv.Atoi(year); len(entries) > 0 {
+			list = append(list, members{{"year", n}, {"entries", entries}})
+		}
+	}
+	return list
+}
+
+// without leaves out an empty list.
+func (m members) without(name string) members {
+	return slices.DeleteFunc(m, func(p pair) bool {
+		list, is := p.value.([]any)
+		return is && p.name == name && len(list) == 0
+	})
 }
 
 // rewrite writes books, seals and rows anew from what the world now says: what who holds every key could do.
@@ -283,6 +314,9 @@ func (w *world) rewrite(what ...string) {
 	}
 	if slices.Contains(what, "seals") {
 		w.seals()
+	}
+	if slices.Contains(what, "days") {
+		w.declare()
 	}
 	if slices.Contains(what, "tables") {
 		for _, b := range w.books {
@@ -333,7 +367,7 @@ func (t table) Scan(_ context.Context, visit func(source.Row) error) error {
 func (w *world) config() audit.Config {
 	return audit.Config{
 		Objects: w, Register: table(w.register), Applications: table(w.applications),
-		Preservation: roots(theTrust().preservation), Mail: roots(theTrust().mail),
+		Preservation: roots(theTrust().preservation), Mail: roots(theTrust().mail), Seals: roots(theTrust().seals), Stamps: roots(theTrust().stamps),
 	}
 }
 

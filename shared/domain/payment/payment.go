@@ -33,7 +33,7 @@ type Payment struct {
 	Due          string `json:"due"` // YYYY-MM-DD, Europe/Rome
 
 	CreatedAt time.Time `json:"createdAt"`
-	// Opened is when the institute first had the position; nil: it is made at the next checkout or by the sweep.
+	// Opened is when the institute was last asked to make the position, noted before it is asked; nil: the next checkout or sweep asks.
 	Opened *time.Time `json:"opened,omitempty"`
 	// Paid is the one settlement that counts.
 	Paid *Settlement `json:"paid,omitempty"`

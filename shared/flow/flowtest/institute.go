@@ -34,6 +34,9 @@ type Institute struct {
 	// Orders are the refunds it took, by key; one it was ordered twice is there once.
 	Orders map[string]money.Refund
 
+	// Meanwhile runs once, before the next position is made.
+	Meanwhile func()
+
 	receipts int
 }
 
@@ -50,6 +53,10 @@ var _ payment.Institute = (*Institute)(nil)
 func (i *Institute) Open(_ context.Context, p money.Position) error {
 	if i.Calls++; i.Down {
 		return ErrOutside
+	}
+	if do := i.Meanwhile; do != nil {
+		i.Meanwhile = nil
+		do()
 	}
 	if i.Positions == nil {
 		i.Positions = map[string]*Position{}

@@ -168,8 +168,8 @@ func (d *Desk) Checkout(ctx context.Context, who access.Applicant, id string) (P
 	if err != nil {
 		return Page{}, err
 	}
-	if err := d.open(ctx, p, position); err != nil {
-		return Page{}, silent(err)
+	if err := d.open(ctx, p.IUV, position); err != nil {
+		return Page{}, err
 	}
 	back := func(outcome string) string { return d.Portal(c.Chamber, "/pagamento/?id="+c.ID+"&esito="+outcome) }
 	url, err := d.Institute.Page(ctx, position, Return{OK: back("ok"), Cancelled: back("annullato"), Failed: back("errore")})
@@ -199,7 +199,7 @@ func (d *Desk) payable(ctx context.Context, c casefile.Case) (money.Payment, err
 	case p.Paid != nil:
 		return refuse("Il pagamento è già arrivato.")
 	case !p.Awaited() || p.Overdue(d.Now()):
-		return refuse("Il pagamento non è più possibile: presenta una nuova istanza.")
+		return p, errOver
 	case len(p.Refunds) > 0:
 		return refuse("È arrivato un pagamento di importo diverso, che ti viene restituito: per continuare ritira l'istanza e presentane un'altra.")
 	}
@@ -224,21 +224,32 @@ func position(a application.Application, p money.Payment) (money.Position, error
 // maxText is the longest text of a position.
 const maxText = 140
 
-// open has the position made, once.
-func (d *Desk) open(ctx context.Context, p money.Payment, position money.Position) error {
-	if p.Opened != nil {
-		return nil
-	}
-	if err := d.Institute.Open(ctx, position); err != nil {
-		return err
-	}
-	return d.change(ctx, p.IUV, func(p *money.Payment, now time.Time) {
-		if p.Opened == nil {
+// errOver is returned by open for a payment that can no longer be made.
+var errOver = problem.New(problem.Conflict, "Il pagamento non è più possibile: presenta una nuova istanza.")
+
+// open has the position made; one that is there stays. That it is asked for is noted first: whoever ends the payment meanwhile knows that a position may
+// still appear, and asks until it is closed.
+func (d *Desk) open(ctx context.Context, iuv string, position money.Position) error {
+	over := false
+	err := d.change(ctx, iuv, func(p *money.Payment, now time.Time) {
+		if over = !p.Awaited(); !over {
 			p.Opened = &now
 		}
-		p.Misses = 0
 	})
+	if err != nil {
+		return err
+	}
+	if over {
+		return errOver
+	}
+	if err := d.Institute.Open(ctx, position); err != nil {
+		return silent(err)
+	}
+	return nil
 }
+
+// flight is for how long a position that was asked for may still appear.
+const flight = 10 * time.Minute
 
 // change writes a payment that nothing else depends on.
 func (d *Desk) change(ctx context.Context, iuv string, do func(p *money.Payment, now time.Time)) error {

@@ -266,6 +266,27 @@ func TestAsked(t *testing.T) {
 	w.Check()
 }
 
+// A position that is asked for while the application is withdrawn is closed when it appears: nothing can be paid that nobody looks after.
+func TestOpenedTooLate(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Institute.Meanwhile = func() {
+		withdraw(w, id)
+		w.Pass(time.Minute)
+		w.Sweep()
+	}
+	w.Checkout(id)
+	if w.Institute.Positions[money.IUPD(id)].Closed {
+		t.Fatal("closed before it was there")
+	}
+	w.Pass(2 * time.Hour)
+	w.Sweep()
+	if !w.Institute.Positions[money.IUPD(id)].Closed || !w.Payment(w.Meta(id).Fee.IUV).Closed {
+		t.Error("left open")
+	}
+	w.Check()
+}
+
 // Money that came before the payment that counts, and that nobody told us of, is found and goes back.
 func TestReconciled(t *testing.T) {
 	w := flowtest.New(t)

@@ -91,7 +91,7 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		return d.open(ctx, p, position)
+		return d.open(ctx, p.IUV, position)
 	}
 	iupd := money.IUPD(p.Application)
 	status, err := d.Institute.Status(ctx, p.Organization, iupd)
@@ -105,7 +105,7 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Closed = true })
 	case !status.Found && !over:
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Opened = nil }) // lost over there: made again
-	case !over:
+	case !over, !status.Found && p.Opened != nil && now.Sub(*p.Opened) < flight:
 		return nil
 	}
 	// Over. What was paid by a receipt that we gave back, is closed, or was never there takes no more money.
