@@ -105,7 +105,7 @@ func (d *Desk) expire(ctx context.Context, c casefile.Case, now time.Time) error
 // Again is after how long the closing of a case is tried again that still has something on its way.
 const Again = time.Hour
 
-// close ends a case and promises its package, once every document has its number and every message its end.
+// close ends a case and promises its package, once every document has its number, also the chamber's own, and every message its end.
 func (d *Desk) close(ctx context.Context, c casefile.Case, now time.Time) error {
 	settled, err := d.settled(ctx, c)
 	if err != nil {
@@ -151,8 +151,12 @@ func (d *Desk) settled(ctx context.Context, c casefile.Case) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	chamber, _ := catalogue.ChamberByID(c.Chamber)
+	waits := func(p *application.Protocol) bool {
+		return p == nil || chamber.Register.External() && p.External == nil
+	}
 	unnumbered := slices.ContainsFunc(documents, func(doc application.Document) bool {
-		return doc.Protocol == nil && doc.Kind != application.ReceiptDocument && doc.Kind != application.PaymentDocument
+		return waits(doc.Protocol) && doc.Kind != application.ReceiptDocument && doc.Kind != application.PaymentDocument
 	})
 	mails, err := casefile.Rows[correspondence.Mail](ctx, d.Table, c.ID, layout.MailPrefix)
 	if err != nil {

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
@@ -203,6 +205,45 @@ func TestEachFault(t *testing.T) {
 		}
 		w.Check()
 	})
+}
+
+// A case is closed, and its package made, with all its numbers in it.
+func TestClosingWaits(t *testing.T) {
+	w := flowtest.New(t)
+	chamber, _ := catalogue.ChamberByID(outside)
+	settle := func() {
+		t.Helper()
+		for range 3 {
+			w.Rest()
+			for {
+				n, err := w.Inbox.Read(ctx, chamber)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n == 0 {
+					break
+				}
+			}
+			w.Settle()
+		}
+	}
+	id := presented(w)
+	settle()
+	w.Protocol.Down = true
+	w.Must(func() error {
+		_, err := w.Cases.Withdraw(ctx, w.Applicant(), id, "Ho risolto.")
+		return err
+	})
+	settle()
+	w.Pass(60 * 24 * time.Hour)
+	settle()
+	w.State(id, application.Withdrawn)
+	w.Protocol.Down = false
+	settle()
+	w.Pass(2 * time.Hour)
+	settle()
+	w.State(id, application.Preserved)
+	w.Check()
 }
 
 // A question that no release of ours would ask is put before a person.
