@@ -23,6 +23,7 @@ type options struct {
 	archive, register, cases      string
 	bucket, registerTable, tables string
 	preservation, mail, before    string
+	seals, stamps                 string
 	settle                        time.Duration
 	older, json                   bool
 }
@@ -66,6 +67,8 @@ func parse(args []string, getenv func(string) string, out io.Writer) (options, e
 	text(&o.tables, "applications-table", "TABLE_APPLICATIONS", "`nome` della tabella delle pratiche")
 	text(&o.preservation, "preservation-ca", "", "`file` PEM con le autorità del conservatore")
 	text(&o.mail, "pec-ca", "", "`file` PEM con le autorità dei gestori di posta certificata")
+	text(&o.seals, "seal-ca", "", "`file` PEM con le autorità del sigillo elettronico")
+	text(&o.stamps, "timestamp-ca", "", "`file` PEM con le autorità delle marche temporali")
 	text(&o.before, "before", "", "`file` con l'esito (--json) di un controllo precedente: ciò che vide deve esserci ancora")
 	set.DurationVar(&o.settle, "settle", 5*time.Second, "quanto aspettare prima di riguardare, in un sistema acceso, ciò che non torna")
 	set.BoolVar(&o.older, "tables-older", false, "le tabelle sono state esportate prima di copiare l'archivio: ciò che non hanno ancora non è un errore")
@@ -148,6 +151,12 @@ func (o *options) local(ctx context.Context, in *input) error {
 	if o.mail == "" {
 		o.mail = l.Mail
 	}
+	if o.seals == "" {
+		o.seals = l.Trust
+	}
+	if o.stamps == "" {
+		o.stamps = l.Trust
+	}
 	return nil
 }
 
@@ -184,7 +193,7 @@ func (o options) more(in *input) error {
 	for _, trust := range []struct {
 		path string
 		into **signature.Roots
-	}{{o.preservation, &in.Preservation}, {o.mail, &in.Mail}} {
+	}{{o.preservation, &in.Preservation}, {o.mail, &in.Mail}, {o.seals, &in.Seals}, {o.stamps, &in.Stamps}} {
 		if trust.path == "" {
 			continue
 		}

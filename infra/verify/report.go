@@ -39,6 +39,7 @@ func show(out io.Writer, r audit.Report) {
 		{"Registrazioni", c.Entries, fmt.Sprintf("più %d annotazioni", c.Annexes)},
 		{"Blocchi archiviati", c.Blocks, ""},
 		{"Giorni chiusi", c.Seals, lastDays(r)},
+		{"Giorni dichiarati", c.Statements, ""},
 		{"Pacchetti", c.Packages, fmt.Sprintf("%d con il rapporto di versamento", c.Receipts)},
 		{"Messaggi PEC", c.Mails, ""},
 		{"Righe del registro", c.Rows, ""},

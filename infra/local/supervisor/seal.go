@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -34,6 +36,7 @@ func (s *Supervisor) takeCertificates(ctx context.Context) error {
 	}
 	root = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root})
 	return errors.Join(
+		os.WriteFile(filepath.Join(s.outsideFolder(), "trust-ca.pem"), root, 0o600), // for who verifies the data folder
 		s.services.Parameters.Put(prefix+"/seal-certificate", "String", string(chain)),
 		s.services.Parameters.Put(prefix+"/timestamp-trust", "String", string(root)),
 		s.services.Parameters.Put(prefix+"/trust-list-operator", "String", string(operator)),

@@ -13,7 +13,7 @@ func TestHolds(t *testing.T) {
 	if report.Broken != nil {
 		t.Fatal(report.Broken)
 	}
-	want := audit.Counts{Books: 3, Entries: 11, Annexes: 2, Blocks: 10, Seals: 7, Packages: 1, Receipts: 1, Mails: 7, Rows: 0}
+	want := audit.Counts{Books: 3, Entries: 11, Annexes: 2, Blocks: 10, Seals: 7, Statements: 7, Packages: 1, Receipts: 8, Mails: 7, Rows: 0}
 	want.Rows = report.Checked.Rows
 	if diff := cmp.Diff(want, report.Checked); diff != "" {
 		t.Error(diff)

@@ -132,6 +132,7 @@ func build() *world {
 	w.rewrite("archive", "seals", "tables")
 	w.mails()
 	w.preserve(nil)
+	w.declare()
 	return w
 }
 

@@ -90,7 +90,9 @@ var registerMutations = []mutation{
 			w.rewrite("archive", "seals", "tables")
 		}},
 	{name: "the same everywhere, of what no package holds: an earlier report tells", where: "milano#2026", record: "seq 8", what: "non è più quella di un controllo precedente",
-		config: func(c *audit.Config) { c.Before = &before }, change: func(w *world) { w.forge(); w.rewrite("archive", "seals", "tables") }},
+		config: func(c *audit.Config) { c.Before = &before }, change: func(w *world) { w.forge(); w.rewrite("archive", "seals", "tables", "days") }},
+	{name: "the same everywhere but in what was declared: the leaves tell", where: dayKey("2026-12-28", "leaves.json"), record: "seq 2 del 2026", what: "non è di una registrazione che il sigillo elenca",
+		change: func(w *world) { w.forge(); w.rewrite("archive", "seals", "tables") }},
 	{name: "an event is registered twice", where: "register/milano/2027/blocks/0000000001.jsonl", record: "riga 1", what: "lo stesso evento è già registrato in " + block1,
 		config: func(c *audit.Config) { c.Register = nil },
 		change: func(w *world) { w.rebody("milano#2027", 0, event("8"), event("1")); w.rewrite("archive", "seals") }},
@@ -447,7 +449,7 @@ var before audit.Memory
 func TestMutations(t *testing.T) {
 	sound := build()
 	before = look(t, sound.config()).Memory
-	all := map[string][]mutation{"register": registerMutations, "seals": sealMutations, "tables": tableMutations, "archive": archiveMutations}
+	all := map[string][]mutation{"register": registerMutations, "seals": sealMutations, "tables": tableMutations, "archive": archiveMutations, "statements": statementMutations}
 	for _, b := range bodyMutations {
 		all["bodies"] = append(all["bodies"], mutation{
 			name: b.name, what: b.what, where: "register/" + strings.ReplaceAll(b.book, "#", "/") + "/blocks/",

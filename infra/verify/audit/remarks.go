@@ -2,10 +2,14 @@ package audit
 
 // open counts what could not be decided.
 type open struct {
-	awaiting    int // presented on a sealed day and still without a number
-	unreceipted int // packages whose receipt has not come
-	untrusted   int // mail that calls itself certified and is not
-	unconfirmed int // sent mail that nothing confirms yet
+	awaiting    int    // presented on a sealed day and still without a number
+	unreceipted int    // packages whose receipt has not come
+	untrusted   int    // mail that calls itself certified and is not
+	unconfirmed int    // sent mail that nothing confirms yet
+	undeclared  int    // sealed days that are not declared to the end
+	oldest      string // of those
+	unpublished int    // declared days that nobody can read
+	unpacked    int    // declared days of which there is no package yet
 }
 
 // remarks say what this run leaves open, each with its reason.
@@ -19,6 +23,18 @@ func (a *audit) remarks() {
 	}
 	if n := a.report.unreceipted; n > 0 {
 		a.note("pacchetti in attesa del rapporto di versamento: %d (finché non c'è, niente ne autentica l'indice)", n)
+	}
+	if n := a.report.undeclared; n > 0 {
+		a.note("giorni chiusi e non ancora dichiarati con sigillo e marca temporale: %d (il più vecchio: %s)", n, a.report.oldest)
+	}
+	if n := a.report.unpublished; n > 0 {
+		a.note("giorni dichiarati e non ancora pubblicati: %d", n)
+	}
+	if n := a.report.unpacked; n > 0 {
+		a.note("giorni dichiarati e non ancora versati in conservazione: %d", n)
+	}
+	if a.report.Checked.Statements > 0 && (a.Seals == nil || a.Stamps == nil) {
+		a.note("di chi ha sigillato e marcato i giorni non si è controllata l'autorità: indicarle con --seal-ca e --timestamp-ca")
 	}
 	if a.report.Checked.Receipts > 0 && a.Preservation == nil {
 		a.note("di chi ha firmato i rapporti di versamento non si è controllata l'autorità: indicarla con --preservation-ca")

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
@@ -47,7 +48,7 @@ type identity struct {
 	key         any
 }
 
-type trust struct{ preservation, mail, stranger identity }
+type trust struct{ preservation, mail, stranger, seals, stamps identity }
 
 // theTrust is made once: keys are slow to make.
 var theTrust = sync.OnceValue(func() trust {
@@ -57,6 +58,8 @@ var theTrust = sync.OnceValue(func() trust {
 		preservation: issue("Conservatore di prova", rootKey, &rootKey.PublicKey, key, &key.PublicKey),
 		mail:         elliptical("Gestore di prova"),
 		stranger:     elliptical("Nessuno"),
+		seals:        issue("Sigillo di prova", rootKey, &rootKey.PublicKey, key, &key.PublicKey),
+		stamps:       issue("Marche di prova", rootKey, &rootKey.PublicKey, key, &key.PublicKey, stamping),
 	}
 })
 
@@ -65,7 +68,13 @@ func elliptical(name string) identity {
 	return issue(name, root, &root.PublicKey, key, &key.PublicKey)
 }
 
-func issue(name string, rootKey, rootPublic, key, public any) identity {
+// stamping makes a certificate one for timestamps alone.
+func stamping(c *x509.Certificate) {
+	value := must(asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 8}}))
+	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: value}}
+}
+
+func issue(name string, rootKey, rootPublic, key, public any, change ...func(*x509.Certificate)) identity {
 	made := func(n int64, cn string, ca bool) *x509.Certificate {
 		return &x509.Certificate{
 			SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: cn}, NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -76,7 +85,11 @@ func issue(name string, rootKey, rootPublic, key, public any) identity {
 	top := made(1, name+" CA", true)
 	rootDER := must(x509.CreateCertificate(rand.Reader, top, top, rootPublic, rootKey))
 	root := must(x509.ParseCertificate(rootDER))
-	leafDER := must(x509.CreateCertificate(rand.Reader, made(2, name, false), root, public, rootKey))
+	leaf := made(2, name, false)
+	for _, do := range change {
+		do(leaf)
+	}
+	leafDER := must(x509.CreateCertificate(rand.Reader, leaf, root, public, rootKey))
 	return identity{
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}), root, must(x509.ParseCertificate(leafDER)), key,
 	}
@@ -93,6 +106,47 @@ func (i identity) sign(content []byte, detached bool) []byte {
 		s.Detach()
 	}
 	return must(s.Finish())
+}
+
+// named signs as CAdES and RFC 5816 ask: with the signer's certificate among what is signed.
+func (i identity) named(content []byte, kind asn1.ObjectIdentifier, version int, detached bool) []byte {
+	s := must(pkcs7.NewSignedData(content))
+	s.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	s.GetSignedData().ContentInfo.ContentType, s.GetSignedData().Version = kind, version
+	sum := sha256.Sum256(i.certificate.Raw)
+	type id struct{ Hash []byte }
+	type ids struct{ IDs []id }
+	config := pkcs7.SignerInfoConfig{ExtraSignedAttributes: []pkcs7.Attribute{
+		{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}, Value: ids{[]id{{sum[:]}}}},
+	}}
+	if err := s.AddSignerChain(i.certificate, i.key, []*x509.Certificate{i.root}, config); err != nil {
+		panic(err)
+	}
+	if detached {
+		s.Detach()
+	}
+	return must(s.Finish())
+}
+
+// stamp is a token over content.
+func (i identity) stamp(content []byte, at time.Time) []byte {
+	type algorithm struct {
+		Type asn1.ObjectIdentifier
+		Null asn1.RawValue
+	}
+	type imprint struct {
+		Algorithm algorithm
+		Digest    []byte
+	}
+	sum := sha256.Sum256(content)
+	info := must(asn1.Marshal(struct {
+		Version int
+		Policy  asn1.ObjectIdentifier
+		Imprint imprint
+		Serial  int
+		Time    time.Time `asn1:"generalized"`
+	}{1, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, imprint{algorithm{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, asn1.NullRawValue}, sum[:]}, 7, at.UTC()}))
+	return i.named(info, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}, 3, false)
 }
 
 // ---- certified mail ----

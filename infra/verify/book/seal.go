@@ -15,6 +15,7 @@ type Seal struct {
 	Day      string    `json:"day"`
 	SealedAt string    `json:"sealedAt"`
 	Entries  []Sealed  `json:"entries"`
+	Earlier  []Earlier `json:"earlier,omitempty"`
 	Pending  []Pending `json:"pending"`
 	Head     SealHead  `json:"head"`
 	Previous string    `json:"previous"`
@@ -26,6 +27,12 @@ type Sealed struct {
 	Number string `json:"number"`
 	Annex  int    `json:"annex,omitempty"`
 	Hash   string `json:"hash"`
+}
+
+// Earlier is what was appended on the day to the book of an earlier year.
+type Earlier struct {
+	Year    int      `json:"year"`
+	Entries []Sealed `json:"entries"`
 }
 
 // Pending was presented that day and had no number yet.
@@ -80,6 +87,9 @@ func (s Seal) lists() string {
 			return "una registrazione del giorno non è scritta nella forma prevista"
 		}
 	}
+	if !s.earlier() {
+		return "una registrazione nel registro di un anno precedente non è scritta nella forma prevista"
+	}
 	if !slices.IsSortedFunc(s.Pending, func(a, b Pending) int {
 		return cmp.Or(cmp.Compare(a.PresentedAt, b.PresentedAt), cmp.Compare(a.Event, b.Event))
 	}) {
@@ -98,4 +108,20 @@ func (s Seal) lists() string {
 		seen[p.Event] = true
 	}
 	return ""
+}
+
+// earlier holds the lists of earlier years to their order: years rise, and what stands there are annotations.
+func (s Seal) earlier() bool {
+	for n, b := range s.Earlier {
+		if b.Year >= s.Book.Year || b.Year < 1900 || n > 0 && s.Earlier[n-1].Year >= b.Year || len(b.Entries) == 0 {
+			return false
+		}
+		for k, e := range b.Entries {
+			_, ok := ParseNumber(e.Number)
+			if !ok || e.Seq == 0 || e.Annex < 1 || !digestShape.MatchString(e.Hash) || k > 0 && b.Entries[k-1].Seq >= e.Seq {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -31,7 +31,12 @@ type Package struct {
 	// Names are the names of all files.
 	Names []string
 	Files []File
+
+	contents map[string][]byte
 }
+
+// Body is a file's bytes.
+func (p *Package) Body(path string) []byte { return p.contents[path] }
 
 // File is one document of the case.
 type File struct {
@@ -83,6 +88,7 @@ func Open(data []byte) (*Package, error) {
 			return nil, finding.New(name, "è nel pacchetto e non nell'indice")
 		}
 	}
+	r.pack.contents = r.contents
 	return &r.pack, nil
 }
 

@@ -30,6 +30,8 @@ type Local struct {
 	Live bool
 	// Preservation and Mail are files with the certificates of the outside world's authorities; empty where there are none.
 	Preservation, Mail string
+	// Trust is the file with the root of its seals and timestamps.
+	Trust string
 	// Notes say, in Italian, what could not be read.
 	Notes []string
 
@@ -65,7 +67,7 @@ func OpenLocal(ctx context.Context, c LocalConfig) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{Preservation: existing(data, "outside", "preservation-ca.pem"), Mail: existing(data, "outside", "pec-ca.pem")}
+	l := &Local{Preservation: existing(data, "outside", "preservation-ca.pem"), Mail: existing(data, "outside", "pec-ca.pem"), Trust: existing(data, "outside", "trust-ca.pem")}
 	release, free, err := shareFolder(filepath.Join(data, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("opening the data folder: %w", err)
