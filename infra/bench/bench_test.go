@@ -8,6 +8,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -279,5 +281,23 @@ func TestPageNeeds(t *testing.T) {
 	script := `import{a}from"./shell-1.js";import"../b.js";const later=()=>import("./later.js")`
 	if got := strings.Join(needs("/assets/home.js", []byte(script)), " "); got != "/assets/shell-1.js /b.js" {
 		t.Error(got)
+	}
+}
+
+// What a package initialises is in every program that imports it; only the rest tells who uses it.
+func TestLinked(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "bootstrap")
+	for text, want := range map[string]string{
+		"\x00sportello/shared/platform/pdffile.init\x00sportello/shared/platform/pdffiles.Open\x00": "",
+		"\x00sportello/shared/platform/pdffile.Open\x00sportello/shared/platform/pdffile.(*File).Page\x00github.com/go-pdf/fpdf.New\x00": "github.com/go-pdf/fpdf (1 functions), " +
+			"sportello/shared/platform/pdffile (2 functions)",
+	} {
+		if err := os.WriteFile(binary, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := linked(binary)
+		if err != nil || strings.Join(got, ", ") != want {
+			t.Errorf("%q, %v", got, err)
+		}
 	}
 }

@@ -21,7 +21,8 @@
 //	              call: routing, checks of the contract, logging. Functions that only schedules call have no such event.
 //	start         From before the process is made to its first request for an invocation, over the no-op function's; parameters are read
 //	              from the local cloud. It is the part of a cold start that is ours: Lambda's own (sandbox, download) comes on top, and a
-//	              fraction of this machine's processor makes it longer there.
+//	              fraction of this machine's processor makes it longer there. Functions that read or write PDF, by what is linked into
+//	              them, may take longer.
 //	units, cost   One complaint from login to preservation in the local cloud, by public APIs. Calls are counted by the guard that holds
 //	              functions to their permissions, consumed units are what the emulator of DynamoDB answers, asked by a meter before
 //	              it. Prices are those of prices.json, which says of when they are and what is left out.
