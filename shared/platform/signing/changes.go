@@ -2,7 +2,9 @@ package signing
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -73,6 +75,7 @@ type changes struct {
 	now, then  *pdffile.File
 	root       pdffile.Dict
 	signatures map[int]bool // numbers of the objects that hold later signatures
+	shown      map[int]bool // numbers that the signed revision names elsewhere than as its metadata or in its store
 }
 
 func (c *changes) check(sections []pdffile.Section) error {
@@ -95,43 +98,73 @@ func (c *changes) check(sections []pdffile.Section) error {
 		}
 	}
 	delete(added, 0)
+	if err := c.names(added); err != nil {
+		return err
+	}
 	for number := range replaced {
 		if err := c.replaced(number); err != nil {
 			return err
 		}
 	}
-	return c.dangling(added)
+	return nil
 }
 
-// dangling looks for references of the signed revision to objects that only came later.
-func (c *changes) dangling(added map[int]bool) error {
-	if len(added) == 0 {
-		return nil
+// names goes through what the signed revision names. To name what only came later is a gap left on purpose. To name as its metadata, or
+// in its store, what is also shown on a page would let the page be changed under an innocent name.
+func (c *changes) names(added map[int]bool) error {
+	c.shown = map[int]bool{}
+	visit := func(holder any) bool {
+		gap := false
+		references(holder, func(number int) { gap = gap || added[number]; c.shown[number] = true })
+		return gap
 	}
-	return c.then.All(func(_ int, o any) error {
-		if names(o, added) {
+	for _, holder := range []any{c.root["DSS"], c.root["Metadata"]} {
+		gap := false
+		references(holder, func(number int) { gap = gap || added[number] })
+		if gap {
+			return errChanged
+		}
+	}
+	return c.then.All(func(number int, o any) error {
+		if d, ok := o.(pdffile.Dict); ok {
+			switch {
+			case c.is(pdffile.Ref{Number: number}, c.then.Trailer["Root"]):
+				d = maps.Clone(d)
+				delete(d, "DSS")
+				delete(d, "Metadata")
+				o = d
+			case storeDict(d):
+				return nil
+			}
+		}
+		if visit(o) {
 			return errChanged
 		}
 		return nil
 	})
 }
 
-func names(o any, numbers map[int]bool) bool {
+// references calls visit with each number that an object names.
+func references(o any, visit func(number int)) {
 	switch v := o.(type) {
 	case pdffile.Ref:
-		return numbers[v.Number]
+		visit(v.Number)
 	case pdffile.Array:
-		return slices.ContainsFunc(v, func(one any) bool { return names(one, numbers) })
+		for _, one := range v {
+			references(one, visit)
+		}
 	case pdffile.Dict:
 		for _, one := range v {
-			if names(one, numbers) {
-				return true
-			}
+			references(one, visit)
 		}
 	case *pdffile.Stream:
-		return names(v.Dict, numbers)
+		references(v.Dict, visit)
 	}
-	return false
+}
+
+func naming(o any, number int) (found bool) {
+	references(o, func(n int) { found = found || n == number })
+	return found
 }
 
 // replaced judges one object that a later revision has anew.
@@ -151,16 +184,16 @@ func (c *changes) replaced(number int) error {
 }
 
 func (c *changes) allowed(id pdffile.Ref, before, after any) bool {
-	if same(before, after) || c.is(id, c.then.Trailer["Info"]) {
-		return true // Info is said about the document, and shown nowhere in it
+	if same(before, after) || c.is(id, c.then.Trailer["Info"]) && said(before) && said(after) {
+		return true
 	}
 	if x, ok := before.(*pdffile.Stream); ok {
 		y, ok := after.(*pdffile.Stream)
-		return ok && c.is(id, c.root["Metadata"]) && x.Dict["Subtype"] == pdffile.Name("XML") && y.Dict["Subtype"] == pdffile.Name("XML")
+		return ok && c.is(id, c.root["Metadata"]) && !c.shown[id.Number] && x.Dict["Subtype"] == pdffile.Name("XML") && y.Dict["Subtype"] == pdffile.Name("XML")
 	}
 	if x, ok := before.(pdffile.Array); ok {
 		y, ok := after.(pdffile.Array)
-		return ok && (c.extended(x, y) || storeArray(y) && c.inStore(id))
+		return ok && (c.extended(x, y) || storeArray(y) && c.inStore(id) && !c.shown[id.Number])
 	}
 	x, ok := before.(pdffile.Dict)
 	y, ok2 := after.(pdffile.Dict)
@@ -178,6 +211,19 @@ func (c *changes) allowed(id pdffile.Ref, before, after any) bool {
 		return sameBut(x, y, "Annots") && c.extendedValue(x["Annots"], y["Annots"])
 	}
 	return c.signedField(id, x, y)
+}
+
+// said tells whether a dictionary only says things about the document: texts and names, which are shown nowhere in it.
+func said(o any) bool {
+	d, ok := o.(pdffile.Dict)
+	for _, one := range d {
+		switch one.(type) {
+		case pdffile.String, pdffile.Name:
+		default:
+			return false
+		}
+	}
+	return ok
 }
 
 func (c *changes) is(id pdffile.Ref, o any) bool {
@@ -291,7 +337,7 @@ var storeKeys = []pdffile.Name{"Type", "Certs", "OCSPs", "CRLs", "VRI", "Cert", 
 
 func storeDict(d pdffile.Dict) bool {
 	for key := range d {
-		if !slices.Contains(storeKeys, key) && len(key) != 40 {
+		if _, err := hex.DecodeString(string(key)); !slices.Contains(storeKeys, key) && (err != nil || len(key) != 40) {
 			return false
 		}
 	}
@@ -309,7 +355,7 @@ func (c *changes) inStore(id pdffile.Ref) bool {
 	if err != nil || !ok || !storeDict(dss) {
 		return false
 	}
-	return names(dss, map[int]bool{id.Number: true}) || c.inVRI(dss["VRI"], id)
+	return naming(dss, id.Number) || c.inVRI(dss["VRI"], id)
 }
 
 func (c *changes) inVRI(o any, id pdffile.Ref) bool {
@@ -323,7 +369,7 @@ func (c *changes) inVRI(o any, id pdffile.Ref) bool {
 			return true
 		}
 		v, err := c.then.Resolve(one)
-		if d, ok := v.(pdffile.Dict); err == nil && ok && names(d, map[int]bool{id.Number: true}) {
+		if d, ok := v.(pdffile.Dict); err == nil && ok && naming(d, id.Number) {
 			return true
 		}
 	}

@@ -316,10 +316,37 @@ var cases = []struct {
 		one := signingtest.Sign(signingtest.PDF("x", "/Extra 40 0 R"), 10, pdfStyle{}, s.person(options{}))
 		return signingtest.Update(one, map[int]string{40: "<< /Type /Anything >>"})
 	}, signature.ModifiedAfter, changed},
+	{"PAdES, content changed under the name of metadata", func(s scene) []byte {
+		doc := signingtest.Update(signingtest.PDF("x", "/Metadata 4 0 R"), map[int]string{4: signingtest.Stream("/Type /Metadata /Subtype /XML", []byte("BT (100) Tj ET"))})
+		one := signingtest.Sign(doc, 10, pdfStyle{}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{4: signingtest.Stream("/Type /Metadata /Subtype /XML", []byte("BT (900) Tj ET"))})
+	}, signature.ModifiedAfter, changed},
+	{"PAdES, metadata changed after", func(s scene) []byte {
+		doc := signingtest.Update(signingtest.PDF("x", "/Metadata 40 0 R"), map[int]string{40: signingtest.Stream("/Type /Metadata /Subtype /XML", []byte("<a/>"))})
+		one := signingtest.Sign(doc, 10, pdfStyle{}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{40: signingtest.Stream("/Type /Metadata /Subtype /XML", []byte("<b/>")), 5: "<< /Producer (altro) >>"})
+	}, signature.OK, ok},
+	{"PAdES, content changed under the name of the store", func(s scene) []byte {
+		doc := signingtest.Update(signingtest.PDF("x", "/DSS << /Certs 40 0 R >>"), map[int]string{40: "[4 0 R]",
+			3: "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 40 0 R /Resources << >> >>"})
+		one := signingtest.Sign(doc, 10, pdfStyle{}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{40: "[41 0 R]", 41: signingtest.Stream("", []byte("BT (900) Tj ET"))})
+	}, signature.ModifiedAfter, changed},
+	{"PAdES, resources changed under the name of information", func(s scene) []byte {
+		doc := signingtest.Update(signingtest.PDF("x"), map[int]string{3: "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources 5 0 R >>"})
+		one := signingtest.Sign(doc, 10, pdfStyle{}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{5: "<< /Producer (prova) /Font << /F1 41 0 R >> >>", 41: "<< /Type /Font >>"})
+	}, signature.ModifiedAfter, changed},
+	{"PAdES, store written anew with another signature", func(s scene) []byte {
+		who := s.person(options{})
+		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, who)
+		one = signingtest.Store(one, 20, [][]byte{s.OCSP(s.CA, who.Certificate.SerialNumber, now)}, nil)
+		two := signingtest.Sign(one, 30, pdfStyle{}, who)
+		return signingtest.Update(two, map[int]string{20: "<< /Type /DSS /OCSPs [21 0 R] /CRLs [50 0 R] >>", 50: signingtest.Deflated("", s.CRL(s.CA, now))})
+	}, signature.OK, "Le 2 firme sono valide"},
 	{"PAdES, object deleted after", func(s scene) []byte {
 		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))
-		two := signingtest.Update(one, map[int]string{4: "null"})
-		return two
+		return signingtest.Update(one, map[int]string{4: "null"})
 	}, signature.ModifiedAfter, changed},
 	{"PAdES, signature taken out after", func(s scene) []byte {
 		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))
