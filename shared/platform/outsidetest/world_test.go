@@ -59,8 +59,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start runs an outside world of its own for the test.
-func start(t *testing.T) *world {
+// start runs an outside world of its own for the test, with more flags if there are any.
+func start(t *testing.T, flags ...string) *world {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -68,7 +68,8 @@ func start(t *testing.T) *world {
 	}
 	w := &world{data: t.TempDir()}
 	w.register(t)
-	command := exec.Command(path, "--http", "127.0.0.1:0", "--smtp", "127.0.0.1:0", "--imap", "127.0.0.1:0", "--data", w.data, "--pace", "20ms")
+	all := append([]string{"--http", "127.0.0.1:0", "--smtp", "127.0.0.1:0", "--imap", "127.0.0.1:0", "--data", w.data, "--pace", "20ms"}, flags...)
+	command := exec.Command(path, all...)
 	output, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
