@@ -57,9 +57,10 @@ func (a *audit) unpaid(application string) (bool, error) {
 		State    string          `json:"state"`
 		Fee      json.RawMessage `json:"fee"`
 		Protocol json.RawMessage `json:"protocol"`
+		CloseAt  json.RawMessage `json:"closeAt"` // of one that was withdrawn after it was paid for: it gets its number
 	}
 	if err := json.Unmarshal([]byte(row.Body), &c); err != nil {
 		return false, finding.At("tabella pratiche, APP#"+application+"/META", "", "la riga non è leggibile")
 	}
-	return len(c.Fee) > 0 && len(c.Protocol) == 0 && (c.State == "expired" || c.State == "withdrawn"), nil
+	return len(c.Fee) > 0 && len(c.Protocol) == 0 && (c.State == "expired" || c.State == "withdrawn" && len(c.CloseAt) == 0), nil
 }

@@ -48,11 +48,12 @@ func TestUnpaid(t *testing.T) {
 		meta string
 		lost bool
 	}{
-		"expired":        {`{"state":"expired","fee":{"iuv":"` + iuv + `"}}`, false},
-		"withdrawn":      {`{"state":"withdrawn","fee":{"iuv":"` + iuv + `"}}`, false},
-		"paid for":       {`{"state":"presented","fee":{"iuv":"` + iuv + `"}}`, true},
-		"numbered":       {`{"state":"withdrawn","fee":{"iuv":"` + iuv + `"},"protocol":{"number":"0000001"}}`, true},
-		"nothing to pay": {`{"state":"withdrawn"}`, true},
+		"expired":         {`{"state":"expired","fee":{"iuv":"` + iuv + `"}}`, false},
+		"withdrawn":       {`{"state":"withdrawn","fee":{"iuv":"` + iuv + `"}}`, false},
+		"paid for":        {`{"state":"presented","fee":{"iuv":"` + iuv + `"}}`, true},
+		"numbered":        {`{"state":"withdrawn","fee":{"iuv":"` + iuv + `"},"protocol":{"number":"0000001"}}`, true},
+		"paid, withdrawn": {`{"state":"withdrawn","closeAt":"2027-01-05T10:00:00Z","fee":{"iuv":"` + iuv + `"}}`, true},
+		"nothing to pay":  {`{"state":"withdrawn"}`, true},
 	} {
 		w := build()
 		w.awaits = map[string]string{event("e"): "payment"}

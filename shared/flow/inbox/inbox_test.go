@@ -737,3 +737,23 @@ func TestMatchFails(t *testing.T) {
 		t.Errorf("problems %v", got)
 	}
 }
+
+// Mail about an application that was not paid for is no office's case yet: it is registered, and somebody reads it.
+func TestAboutUnpaid(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Mail.Arrive(flowtest.Chamber, inbox.Message{
+		Class: pec.ClassCertified, From: flowtest.CompanyAddress, Subject: "Pratica " + id, Text: "Chiedo notizie.", Ident: "opec-unpaid", At: w.Now(),
+	})
+	w.Settle()
+	w.State(id, application.AwaitingPayment)
+	if got := w.Kinds(); !slices.Contains(got, problems.MailUnmatched) {
+		t.Errorf("problems %v", got)
+	}
+	for _, d := range w.DocumentsOf(id) {
+		if d.Kind == application.MailDocument {
+			t.Error("filed in a case that never entered the register")
+		}
+	}
+	w.Check()
+}
