@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -553,4 +554,27 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("%+v", r)
 		}
 	})
+}
+
+// TestMemory: a large file is held once, whatever it is wrapped in.
+func TestMemory(t *testing.T) {
+	w := signingtest.New(t)
+	s := scene{w, t}
+	who := s.person(options{})
+	content := bytes.Repeat([]byte("0123456789abcdef"), 8<<16) // 8 MB
+	streamed := signingtest.Envelope(content, style{Streamed: true}, who)
+	for name, file := range map[string][]byte{
+		"binary":             signingtest.Envelope(content, style{}, who),
+		"streamed in base64": []byte(base64.StdEncoding.EncodeToString(streamed)),
+		"twice":              signingtest.Envelope(streamed, style{Streamed: true}, who),
+		"PDF":                signingtest.Sign(signingtest.Update(signingtest.PDF("x"), map[int]string{9: signingtest.Stream("", content)}), 10, pdfStyle{}, who),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := verify(t, w, file)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; r.Verdict != signature.Valid || used > uint64(len(file))+4<<20 {
+			t.Errorf("%s: %s, %d MB for %d MB", name, r.Code, used>>20, len(file)>>20)
+		}
+	}
 }
