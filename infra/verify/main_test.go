@@ -102,7 +102,7 @@ func TestRunJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != holds {
 		t.Fatal(code, err)
 	}
-	checked := map[string]any{"books": 1.0, "entries": 1.0, "annexes": 0.0, "blocks": 1.0, "seals": 0.0, "packages": 0.0, "receipts": 0.0, "mails": 0.0, "rows": 4.0}
+	checked := map[string]any{"books": 1.0, "entries": 1.0, "annexes": 0.0, "blocks": 1.0, "seals": 0.0, "statements": 0.0, "packages": 0.0, "receipts": 0.0, "mails": 0.0, "rows": 4.0}
 	if diff := cmp.Diff(checked, report["checked"]); diff != "" || report["ok"] != true {
 		t.Error(diff, report["ok"])
 	}
