@@ -1,6 +1,6 @@
-// Package trustlist reads a trusted list as its operator publishes it: XML after ETSI TS 119 612, signed with an enveloped XML signature. The
-// operator's certificates are known beforehand (for member states, the European list of lists and the Official Journal name them); a list
-// signed by anyone else is no list.
+// Package trustlist reads a trusted list (Reg. (EU) 910/2014 art. 22) as its operator publishes it: XML after ETSI TS 119 612, signed with
+// an enveloped XML signature. The operator's certificates are known beforehand (for member states, the European list of lists and the
+// Official Journal name them); a list signed by anyone else is no list.
 //
 // It runs out of band, where an XML library may cost its start.
 package trustlist
