@@ -135,11 +135,22 @@ func File(file io.ReaderAt, size int64) (Result, error) {
 	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
 		return Result{}, fmt.Errorf("reading file: %w", err)
 	}
-	return Bytes(data), nil
+	return within(data), nil
 }
 
-// Bytes inspects a file in memory. The bytes may be changed: text and pieces of envelopes are worked out in place.
+// Bytes inspects a file in memory, which is left as it is.
 func Bytes(data []byte) Result {
+	if len(data) > MaxSize {
+		return Result{Type: Unknown, Content: Unknown, Finding: refused(TooLarge)}
+	}
+	if TypeOf(data) == Signed {
+		data = bytes.Clone(data) // envelopes are opened in place
+	}
+	return within(data)
+}
+
+// within inspects bytes that may be changed: text and pieces of envelopes are worked out in place.
+func within(data []byte) Result {
 	r := Result{Type: TypeOf(data)}
 	r.Content = r.Type
 	for r.Content == Signed {

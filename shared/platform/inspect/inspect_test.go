@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-pdf/fpdf"
+	"github.com/google/go-cmp/cmp"
 
 	"sportello/shared/platform/inspect"
 	"sportello/shared/platform/signing/signingtest"
@@ -126,6 +127,7 @@ func TestInspect(t *testing.T) {
 		if c.content == "" {
 			c.content = c.kind
 		}
+		before := bytes.Clone(c.file)
 		r, err := inspect.File(bytes.NewReader(c.file), int64(len(c.file)))
 		if err != nil {
 			t.Fatal(err)
@@ -139,6 +141,12 @@ func TestInspect(t *testing.T) {
 		}
 		if r.Finding != nil && !strings.HasSuffix(r.Finding.Detail, ".") {
 			t.Errorf("%s: no sentence: %q", name, r.Finding.Detail)
+		}
+		if c.code == inspect.Bomb {
+			continue // once is enough
+		}
+		if again := inspect.Bytes(c.file); !cmp.Equal(r, again) || !bytes.Equal(before, c.file) {
+			t.Errorf("%s: in memory %+v, or the bytes were changed", name, again)
 		}
 	}
 }
