@@ -181,8 +181,9 @@ function signatureOf({ person }, { name, signature: before }) {
   const format = name.endsWith('.p7m') ? 'cades' : 'pades';
   const signer = { name: who, taxCode: person.taxCode, issuer: 'Autorità di prova', signedAt: '2026-11-20T09:15:00Z', timestamped: format === 'cades' };
   const found = (verdict, text) => ({ verdict, text, checkedAt: now(), format, signers: [{ ...signer, verdict, text }] });
-  if (name.includes('non-firmato')) return { verdict: 'invalid', text: 'Il file non è firmato.', checkedAt: now(), format: 'none', signers: [] };
-  if (name.includes('scaduto')) return found('invalid', `La firma di ${who} non è valida: il certificato è scaduto il 3 marzo 2026, prima della firma.`);
+  if (name.includes('non-firmato')) return { verdict: 'invalid', text: 'Il file non contiene alcuna firma. Firma il documento e carica il file firmato.', checkedAt: now(), format: 'none', signers: [] };
+  if (name.includes('scaduto')) return found('invalid', `La firma di ${who} non è valida: il certificato è scaduto il 3 marzo 2026, prima della firma. Firma di nuovo il documento con un certificato di firma valido e carica il nuovo file.`);
+  if (name.includes('altri')) Object.assign(signer, { name: 'Sofia Conti', taxCode: 'CNTSFO91L65A794B' });
   if (name.includes('muto') && !before) return found('indeterminate', `La firma di ${who} non è verificabile ora: il servizio che dice se il certificato è revocato non risponde.`);
   return found('valid', `La firma di ${who} è valida: il documento non è cambiato e il certificato valeva al momento della firma.`);
 }

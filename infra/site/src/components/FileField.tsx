@@ -19,7 +19,7 @@ interface Props {
   uploads: Uploads;
   error?: string;
   /** Who must sign, where the form wants a signature. */
-  signer?: string;
+  signer?: { text: string; taxCode: string };
   write: Writer;
   onChange: (update: (current: Attachment[]) => Attachment[]) => void;
   onError: (error: unknown) => void;
@@ -87,7 +87,7 @@ export function FileField({ application, field, definition, attachments, uploads
         {definition.min === 0 && <span class="sv-optional"> {t('form.optional')}</span>}
       </p>
       <Hint id={`${id}-aiuto`}>{definition.description}</Hint>
-      {definition.signed && signer && <p class="sv-signer-expected">{t('signature.expected', { name: signer })}</p>}
+      {definition.signed && signer && <p class="sv-signer-expected">{t('signature.expected', { name: signer.text })}</p>}
       <div id={`${id}-errore`} role="alert">
         {errors.map((text) => <ErrorText key={text}>{text}</ErrorText>)}
       </div>
@@ -123,7 +123,7 @@ export function FileField({ application, field, definition, attachments, uploads
             <button type="button" class="btn btn-outline-danger btn-sm" onClick={() => void take(attachment)}>
               {t('file.remove')} <span class="visually-hidden">{attachment.name}</span>
             </button>
-            {attachment.signature && <SignatureReport signature={attachment.signature} advise />}
+            {attachment.signature && <SignatureReport signature={attachment.signature} advise expected={signer?.taxCode} />}
             {attachment.signature?.verdict === 'indeterminate' && (
               <BusyButton class="btn btn-outline-primary btn-sm" busy={checking === attachment.id} onClick={() => void check(attachment)}>
                 {checking === attachment.id ? t('signature.checking') : t('signature.again')}

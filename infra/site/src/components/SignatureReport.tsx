@@ -12,9 +12,17 @@ const LOOKS: Record<Verdict, string> = {
 };
 const ICONS: Record<Verdict, string> = { valid: 'it-check-circle', invalid: 'it-close-circle', indeterminate: 'it-warning-circle' };
 
-/** Advice is for who can still change the file; afterwards it is a statement. */
-export function SignatureReport({ signature, advise = false }: { signature: Signature; advise?: boolean }) {
+interface Props {
+  signature: Signature;
+  /** For who can still change the file; what is wrong with it, the server's own sentences say. */
+  advise?: boolean;
+  /** Tax code of who is expected to have signed. */
+  expected?: string;
+}
+
+export function SignatureReport({ signature, advise = false, expected }: Props) {
   const { verdict, text, signers, checkedAt } = signature;
+  const stranger = expected && verdict !== 'invalid' && signers.every((signer) => signer.taxCode !== expected) ? signers[0] : undefined;
   return (
     <div class={LOOKS[verdict]}>
       <p class="sv-signature-verdict"><Icon name={ICONS[verdict]} /> <strong>{tValue('signature', verdict)}</strong></p>
@@ -24,8 +32,8 @@ export function SignatureReport({ signature, advise = false }: { signature: Sign
           {signers.map((signer, at) => <SignerRow key={at} signer={signer} said={text} />)}
         </ul>
       )}
-      {advise && verdict !== 'valid' && <p>{tValue('signatureAdvice', verdict)}</p>}
-      {!advise && verdict === 'indeterminate' && <p>{t('signature.asked')}</p>}
+      {stranger && <p><strong>{t('signature.other', { name: stranger.name })}</strong></p>}
+      {verdict === 'indeterminate' && <p>{advise ? t('signature.advice') : t('signature.asked')}</p>}
       <p class="sv-small">{t('signature.checkedAt', { when: formatDateTime(checkedAt) })}</p>
     </div>
   );

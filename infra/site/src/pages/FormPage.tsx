@@ -349,9 +349,9 @@ function attachmentError(form: FormDefinition, name: string, attachments: Attach
 }
 
 /** Who fills in the form for a company represents it. */
-function signerOf({ filer, profile }: Application): string {
+function signerOf({ filer, profile }: Application): { text: string; taxCode: string } {
   const who = filer ?? profile;
-  return t('signature.signer', { name: who.name, taxCode: who.taxCode, company: profile.name });
+  return { text: t('signature.signer', { name: who.name, taxCode: who.taxCode, company: profile.name }), taxCode: who.taxCode };
 }
 
 /** Only a refusal says that nothing was presented: an answer that was lost, or a server that failed after its work, says nothing. */

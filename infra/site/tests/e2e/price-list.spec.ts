@@ -47,7 +47,7 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   const report = page.locator('.sv-signature');
   await expect(report).toContainText('Firma non valida');
   await expect(report).toContainText('il certificato è scaduto il 3 marzo 2026');
-  await expect(report).toContainText('Rimuovi questo file');
+  await expect(report).toContainText('carica il nuovo file');
   await page.getByRole('button', { name: 'Avanti' }).click();
   await expect(page.locator('#errori')).toContainText('La firma di «listino scaduto.pdf» non è valida');
   await inspect(page, 'signature not valid');
@@ -55,7 +55,7 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   await expect(page.locator('#campo-list')).toBeFocused();
 
   await chooseList(page, 'listino-non-firmato.pdf');
-  await expect(report).toContainText('Il file non è firmato.');
+  await expect(report).toContainText('Il file non contiene alcuna firma.');
 
   await expect(page.getByText('Scegli un altro file')).toBeVisible();
   await chooseList(page, 'listino-muto.pdf.p7m'); // takes the other's place
@@ -71,11 +71,14 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   await expect(report).toContainText('Anna Bianchi, BNCNNA80A41F205X');
   await expect(report).toContainText('Certificato rilasciato da Autorità di prova');
   await expect(report).toContainText('come prova la marca temporale');
+  await expect(report).not.toContainText('non tua');
   await page.keyboard.press('Tab');
   await focusShown(page, 'signature valid');
   await inspect(page, 'signature valid');
   await page.reload(); // the report is the server's, not the page's
   await expect(report).toContainText('Firma valida');
+  await chooseList(page, 'listino di altri.pdf');
+  await expect(report).toContainText('La firma è di Sofia Conti, non tua');
 });
 
 test('the keyboard alone: from the summary through the payment to the number', async ({ page }) => {
