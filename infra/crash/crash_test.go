@@ -76,7 +76,7 @@ func (w *town) specialRounds() []*round {
 		w.overtaken(),
 		w.rolledBack(),
 	}
-	return slices.Concat(rounds, w.abreast(casesOf(withdrawnPoints), false), w.abreast(casesOf(nightPoints), true))
+	return slices.Concat(rounds, w.outsideRounds(), w.abreast(casesOf(withdrawnPoints), false), w.abreast(casesOf(nightPoints), true))
 }
 
 // deskRounds are what people do with a case that has its number, to its end.

@@ -20,7 +20,7 @@ import (
 // queues are the queues by what travels on them.
 var queues = map[step.Kind]string{
 	step.Register: "registration.fifo", step.Seal: "registration.fifo", step.Apply: "registered", step.Mail: "pec",
-	step.Receipt: "preservation", step.Preserve: "preservation",
+	step.External: "registered", step.Receipt: "preservation", step.Preserve: "preservation", step.Statement: "preservation", step.Verify: "preservation",
 }
 
 // post puts a message on its queue, as if a delivery were repeated: on the FIFO queue under a deduplication id of its own.

@@ -144,6 +144,9 @@ func (r *rows) missing(to stage) string {
 		if d.Protocol == nil && d.Kind != application.ReceiptDocument {
 			return d.Kind + " not numbered"
 		}
+		if d.Protocol != nil && (d.Protocol.External != nil) != r.keepsProtocol() {
+			return d.Kind + " without the chamber's own number, or with one that nobody gave"
+		}
 	}
 	for _, m := range r.mails {
 		if m.State != pec.StateDelivered {
@@ -231,6 +234,9 @@ func (r *rows) envelopes() []queue.Envelope {
 		add(step.Register, step.Register, d.At, d.ID)
 		if r.handed || d.Protocol != nil {
 			add(step.Apply, step.Register, d.At, d.ID)
+		}
+		if d.Protocol != nil && r.keepsProtocol() {
+			add(step.External, step.External, d.At, d.ID)
 		}
 	}
 	for _, m := range r.mails {

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"sportello/infra/road"
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/register"
 	"sportello/shared/flow/step"
@@ -99,6 +101,74 @@ func only(p point, effects ...effect) point {
 var withdrawnPoints = []point{
 	withdrawnMeanwhile("register commit", func(f *filed) road.Fault { return commits(registering, "H#"+f.chamber+"#.*"+f.id) }),
 	withdrawnMeanwhile("number into the case", numbering),
+}
+
+// outsidePoints are the writes about the number that a chamber gives which keeps a protocol of its own, and an answer of that protocol that
+// gets lost.
+var outsidePoints = []point{
+	outside("chamber's number into the case", func(f *filed) road.Fault { return commits(registering, "APP#"+f.id+`.*external\\":\{`) }),
+	only(outside("send to the chamber's protocol", func(f *filed) road.Fault { return sends(registering, "OUT#EXT#"+f.chamber) }), killedBefore),
+	answerLost(),
+}
+
+func outside(name string, call func(*filed) road.Fault) point {
+	p := filing("numbered here / not by the chamber", name, call).afterHandOver()
+	p.also = (*rows).oneOutside
+	return p
+}
+
+func answerLost() point {
+	p := only(outside("chamber's protocol asked", nil), effect{name: "its answer lost"})
+	p.before = func(f *filed, ctx context.Context) error {
+		return f.World().Post(ctx, "/control/protocol", map[string]any{"next": "lost"}, nil)
+	}
+	return p
+}
+
+// oneOutside says whether the chamber's protocol gave each document of the case one number, the one that it shows.
+func (r *rows) oneOutside(ctx context.Context) string {
+	var protocol struct {
+		Items []struct {
+			Reference string `json:"riferimento"`
+			Number    int    `json:"numero"`
+		}
+	}
+	if err := r.World().Get(ctx, "/control/protocol", &protocol); err != nil {
+		return err.Error()
+	}
+	given := map[string][]string{}
+	for _, i := range protocol.Items {
+		given[i.Reference] = append(given[i.Reference], fmt.Sprintf("%07d", i.Number))
+	}
+	for _, d := range r.documents {
+		if d.Protocol == nil {
+			continue
+		}
+		if n := given[d.ID]; len(n) != 1 || d.Protocol.External == nil || d.Protocol.External.Number != n[0] {
+			return fmt.Sprintf("the chamber gave %v, %s shows %+v", n, d.Kind, d.Protocol.External)
+		}
+	}
+	return ""
+}
+
+// outsideRounds are cases of the chamber that keeps a protocol of its own.
+func (w *town) outsideRounds() []*round {
+	own := w.lanes[slices.IndexFunc(w.lanes, func(l *lane) bool { return l.keepsProtocol() })]
+	var rounds []*round
+	for _, p := range outsidePoints {
+		r := &round{town: w, crashes: p.cases()}
+		for _, c := range r.crashes {
+			c.filed = &filed{lane: own}
+		}
+		rounds = append(rounds, r)
+	}
+	return rounds
+}
+
+// keepsProtocol tells whether the chamber keeps a protocol of its own.
+func (l *lane) keepsProtocol() bool {
+	c, _ := catalogue.ChamberByID(l.chamber)
+	return c.Register.External()
 }
 
 // hastyPoints are queues and providers that do more than they should.
