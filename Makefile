@@ -71,7 +71,9 @@ simulate: ## a year of a chamber in one process, crashing between any two effect
 	@$(GO) run ./infra/simulate $(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS)) $(ARGS)
 
 .PHONY: bench
-bench: built ## speed, size and cost as JSON lines, held to their bounds (ARGS="-only=… -quick -volume=…"; infra/bench)
+bench: $(LOCAL) ## speed, size and cost as JSON lines, held to their bounds (ARGS="-only=… -quick -volume=…"; infra/bench)
+	@: "Standard output is for the measurements alone."
+	@$(LOCAL) build >&2
 	@$(GO) run ./infra/bench -flags "$(BUILD_FLAGS)" $(ARGS)
 
 ##@ To install it
