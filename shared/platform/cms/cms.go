@@ -1,15 +1,15 @@
-// Package cms checks CMS (PKCS #7) signatures against a closed list of certification authorities: those of the certified mail
-// providers, that of the preservation provider. Signatures of people, with trust lists and revocation, are another matter.
+// Package cms reads CMS (PKCS #7) signatures, and checks them against a closed list of certification authorities: those of the certified
+// mail providers, that of the preservation provider. Signatures of people, with trust lists and revocation, are platform/signing's, which
+// reads them with what is here.
 package cms
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/smallstep/pkcs7"
 )
 
 // Roots is a closed list of authorities. It may be used by several goroutines.
@@ -52,63 +52,56 @@ func (r *Roots) Detached(content, der []byte, at time.Time) error {
 	if len(der) > maxSignature {
 		return ErrMalformed
 	}
-	p7, err := parse(der)
+	m, err := parse(der)
 	if err != nil {
 		return err
 	}
-	if len(p7.Content) != 0 {
+	if !m.Detached {
 		return ErrMalformed // it brings a content of its own: which one is signed?
 	}
-	p7.Content = content
-	return r.check(p7, at)
+	return r.check(m, content, at)
 }
 
 // Enveloped checks a signature that carries its content, and returns that.
 func (r *Roots) Enveloped(der []byte, at time.Time) ([]byte, error) {
-	p7, err := parse(der)
+	m, err := parse(der)
 	if err != nil {
 		return nil, err
 	}
-	if len(p7.Content) == 0 {
+	if len(m.Content) == 0 {
 		return nil, ErrMalformed
 	}
-	if err := r.check(p7, at); err != nil {
+	if err := r.check(m, m.Content, at); err != nil {
 		return nil, err
 	}
-	return p7.Content, nil
+	return m.Content, nil
 }
 
-// parse reads one signed object with one signer. The library has met hostile bytes badly before: a panic is malformed input.
-func parse(der []byte) (p7 *pkcs7.PKCS7, err error) {
-	defer func() {
-		if recover() != nil {
-			p7, err = nil, ErrMalformed
-		}
-	}()
-	p7, err = pkcs7.Parse(der)
-	if err != nil || p7.GetOnlySigner() == nil {
+// parse reads one signed object with one signer. The caller's bytes stay as they are.
+func parse(der []byte) (*Message, error) {
+	m, err := ParseMessage(bytes.Clone(der))
+	if err != nil || len(m.Signers) != 1 || m.Certificate(m.Signers[0]) == nil {
 		return nil, ErrMalformed
 	}
-	return p7, nil
+	return m, nil
 }
 
-func (r *Roots) check(p7 *pkcs7.PKCS7, at time.Time) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = ErrMalformed
-		}
-	}()
-	// Without a pool this checks the signature alone; the chain is checked below, where its errors can be told apart.
-	err = p7.VerifyWithChainAtTime(nil, at)
-	switch {
-	case errors.As(err, new(*pkcs7.MessageDigestMismatchError)):
-		return ErrAltered
-	case errors.As(err, new(*pkcs7.SigningTimeNotValidError)):
-		return ErrExpired
+func (r *Roots) check(m *Message, content []byte, at time.Time) error {
+	signer := m.Signers[0]
+	certificate := m.Certificate(signer)
+	hash, err := signer.Hash()
+	if err != nil {
+		return ErrInvalid
+	}
+	digest := hash.New()
+	digest.Write(content)
+	switch err := signer.Check(m.ContentType, digest.Sum(nil), certificate); {
+	case errors.Is(err, ErrAltered) || errors.Is(err, ErrMalformed):
+		return err
 	case err != nil:
 		return ErrInvalid
 	}
-	return r.chain(p7.GetOnlySigner(), p7.Certificates, at)
+	return r.chain(certificate, m.Certificates, at)
 }
 
 func (r *Roots) chain(signer *x509.Certificate, others []*x509.Certificate, at time.Time) error {
