@@ -24,6 +24,7 @@ const (
 	Damaged   Code = "damaged-pdf"
 	Encrypted Code = "encrypted"
 	NoSigner  Code = "no-signer"
+	Elsewhere Code = "unsupported-format"
 
 	Altered       Code = "altered"
 	ModifiedAfter Code = "modified-after"
@@ -36,6 +37,7 @@ const (
 	NoBinding     Code = "no-signing-certificate"
 	WrongBinding  Code = "wrong-signing-certificate"
 	Untrusted     Code = "untrusted"
+	Foreign       Code = "foreign"
 	Withdrawn     Code = "issuer-withdrawn"
 	IssuerRevoked Code = "issuer-revoked"
 	NotYetValid   Code = "not-yet-valid"
@@ -63,6 +65,7 @@ const (
 	signAgain   = "Firma di nuovo il documento e carica il nuovo file."
 	otherCert   = "Firma di nuovo il documento con un certificato di firma valido e carica il nuovo file."
 	otherTool   = "Firma di nuovo il documento con un programma di firma aggiornato e carica il nuovo file."
+	otherForm   = "Firma di nuovo scegliendo la busta che contiene il documento (file .p7m) oppure la firma PDF."
 	askAgain    = "Non devi fare nulla: la verifica sarà ripetuta."
 	askProvider = "Rivolgiti a chi ti ha rilasciato la firma, oppure firma di nuovo con un altro certificato."
 )
@@ -73,7 +76,8 @@ const (
 // issuer must have been at the time of signing is Reg. (EU) 910/2014 art. 32.
 var findings = map[Code]finding{
 	Unsigned:  {Invalid, "il file non contiene alcuna firma", "Firma il documento e carica il file firmato."},
-	Detached:  {Invalid, "la firma è separata dal documento", "Firma di nuovo scegliendo la busta che contiene il documento (file .p7m) oppure la firma PDF."},
+	Detached:  {Invalid, "la firma è separata dal documento", otherForm},
+	Elsewhere: {Invalid, "la firma è in un formato (XAdES, ASiC o TSD) che qui non si può verificare", otherForm},
 	TooDeep:   {Invalid, "il file è firmato più volte una dentro l’altra, oltre le cinque buste ammesse", signAgain},
 	TooLarge:  {Invalid, "il file supera i 30 MB", "Riduci il documento, firmalo di nuovo e carica il nuovo file."},
 	Malformed: {Invalid, "la firma è danneggiata e non si può leggere", signAgain},
@@ -92,6 +96,8 @@ var findings = map[Code]finding{
 	NoBinding:     {Invalid, "la firma non indica il certificato con cui è fatta, come richiesto per le firme qualificate", otherTool},
 	WrongBinding:  {Invalid, "la firma indica un certificato diverso da quello allegato", signAgain},
 	Untrusted:     {Invalid, "il certificato non è di un prestatore dell’elenco di fiducia", otherCert},
+	Foreign: {Invalid, "il certificato è di un prestatore di un altro Stato, e qui si verificano soltanto quelli dell’elenco di fiducia italiano",
+		"Firma di nuovo con un certificato rilasciato in Italia, oppure scrivi all’assistenza dello sportello."},
 	Withdrawn:     {Invalid, "il prestatore che ha rilasciato il certificato non era più qualificato", otherCert},
 	IssuerRevoked: {Invalid, "il certificato del prestatore che ha rilasciato la firma è stato revocato", otherCert},
 	NotYetValid:   {Invalid, "il certificato vale solo %s", otherCert},
@@ -166,7 +172,11 @@ func (s Signer) sentence() string {
 	case Indeterminate:
 		return fmt.Sprintf("%s non è verificabile ora: %s. %s", who, f.reason, f.next)
 	default:
-		return fmt.Sprintf("%s non è valida: %s. %s", who, s.reason(f), f.next)
+		verb := "non è valida"
+		if s.Code == Foreign {
+			verb = "non si può verificare qui" // it may well be valid: it is we who do not read that list
+		}
+		return fmt.Sprintf("%s %s: %s. %s", who, verb, s.reason(f), f.next)
 	}
 }
 

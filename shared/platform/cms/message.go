@@ -58,6 +58,8 @@ const (
 	OIDEnvelopedData = "1.2.840.113549.1.7.3"
 	OIDTSTInfo       = "1.2.840.113549.1.9.16.1.4"
 
+	oidTimestamped = "1.2.840.113549.1.9.16.1.31" // RFC 5544
+
 	OIDContentType          = "1.2.840.113549.1.9.3"
 	OIDMessageDigest        = "1.2.840.113549.1.9.4"
 	OIDSigningTime          = "1.2.840.113549.1.9.5"
@@ -78,11 +80,14 @@ const (
 	maxAttributes   = 64
 )
 
-// IsMessage tells whether bytes begin like a CMS signed-data, and IsEnveloped whether like an encrypted one.
+// IsMessage tells whether bytes begin like a CMS signed-data.
 func IsMessage(data []byte) bool { return begins(data, OIDSignedData) }
 
 // IsEncrypted tells whether bytes begin like a CMS enveloped-data.
 func IsEncrypted(data []byte) bool { return begins(data, OIDEnvelopedData) }
+
+// IsTimestamped tells whether bytes begin like a document in a timestamp's envelope (.tsd, RFC 5544).
+func IsTimestamped(data []byte) bool { return begins(data, oidTimestamped) }
 
 // begins looks at the head only: the whole may not be there.
 func begins(data []byte, oid string) bool {

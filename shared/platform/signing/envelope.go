@@ -92,5 +92,20 @@ func (c *check) content(ctx context.Context, data []byte) {
 		c.pdf(ctx, data)
 	case cms.IsEncrypted(data):
 		c.report.Code = signature.Encrypted
+	case c.report.Envelopes == 0 && elsewhere(data):
+		c.report.Code = signature.Elsewhere
 	}
+}
+
+// elsewhere tells the forms of signatures that are not read here, so that nobody who signed is told that they did not.
+func elsewhere(data []byte) bool {
+	switch {
+	case cms.IsTimestamped(data):
+		return true
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return bytes.Contains(data, []byte("META-INF/signature")) || bytes.Contains(data, []byte("application/vnd.etsi.asic"))
+	case bytes.HasPrefix(bytes.TrimLeft(data[:min(len(data), 64)], "\xef\xbb\xbf \t\r\n"), []byte("<")):
+		return bytes.Contains(data, []byte("http://www.w3.org/2000/09/xmldsig#"))
+	}
+	return false
 }

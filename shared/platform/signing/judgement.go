@@ -132,6 +132,8 @@ func (j *judgement) certificate(ctx context.Context, certificate *x509.Certifica
 	at := j.result.TimeThatCounts
 	path := chain(certificate, j.others(), j.list.Issuers, at)
 	switch {
+	case len(path) < 2 && foreign(certificate, j.report.TrustList.Territory):
+		return signature.Foreign
 	case len(path) < 2:
 		return signature.Untrusted
 	case at.Before(certificate.NotBefore):

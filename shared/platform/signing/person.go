@@ -136,3 +136,12 @@ func stamps(c *x509.Certificate) bool {
 	}
 	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Critical && e.Id.Equal(oidExtKeyUsage) })
 }
+
+// members are the states with trusted lists of their own (Union and European Economic Area).
+const members = "AT BE BG CY CZ DE DK EE EL ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
+
+// foreign tells whether a certificate says to be a qualified one of another member state, which its list would have to confirm.
+func foreign(c *x509.Certificate, territory string) bool {
+	country := first(c.Issuer.Country, territory)
+	return country != territory && slices.Contains(strings.Fields(members), country) && qualified(c)
+}

@@ -186,6 +186,20 @@ var cases = []struct {
 	{"untrusted, brings its authority", func(s scene) []byte {
 		return s.envelope(style{Extra: []*x509.Certificate{s.Stranger.Certificate}}, options{Issuer: s.Stranger})
 	}, signature.Untrusted, "elenco di fiducia"},
+	{"of another member state", func(s scene) []byte { return s.envelope(style{}, options{Issuer: s.Foreign}) }, signature.Foreign,
+		"La firma di Giulia Rinaldi non si può verificare qui: il certificato è di un prestatore di un altro Stato"},
+	{"of another member state, not qualified", func(s scene) []byte { return s.envelope(style{}, options{Issuer: s.Foreign, Unqualified: true}) }, signature.Untrusted,
+		"elenco di fiducia"},
+	{"XAdES", func(scene) []byte {
+		return []byte(`<?xml version="1.0"?><a><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></a>`)
+	}, signature.Elsewhere, "La firma è in un formato (XAdES, ASiC o TSD) che qui non si può verificare. Firma di nuovo scegliendo"},
+	{"ASiC", func(scene) []byte { return []byte("PK\x03\x04mimetypeapplication/vnd.etsi.asic-e+zip") }, signature.Elsewhere, "XAdES, ASiC o TSD"},
+	{"TSD", func(scene) []byte {
+		return []byte{0x30, 0x80, 6, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 31, 0xa0, 0x80}
+	}, signature.Elsewhere, "XAdES, ASiC o TSD"},
+	{"encrypted envelope", func(scene) []byte {
+		return []byte{0x30, 0x80, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3, 0xa0, 0x80}
+	}, signature.Encrypted, "Il file è cifrato"},
 	{"issued by a timestamp authority", func(s scene) []byte { return s.envelope(style{}, options{Issuer: s.TSA}) }, signature.Untrusted, "elenco di fiducia"},
 	{"issuer withdrawn", func(s scene) []byte { return s.envelope(style{}, options{Issuer: s.Withdrawn}) }, signature.Withdrawn, "non era più qualificato"},
 	{"timestamp after withdrawal", func(s scene) []byte {

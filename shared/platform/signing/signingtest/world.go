@@ -29,7 +29,7 @@ var Now = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
 
 // World is what signatures are judged by. Its switches may be turned before a verification.
 type World struct {
-	CA, SubCA, Withdrawn, Stranger, TSA *Authority
+	CA, SubCA, Withdrawn, Stranger, Foreign, TSA *Authority
 
 	Down       bool // revocation services answer nothing
 	NoOCSP     bool // OCSP alone does not answer
@@ -112,6 +112,7 @@ func New(t testing.TB) *World {
 	w.SubCA = w.authority("Autorità di Prova 2", w.CA, "sub")
 	w.Withdrawn = w.authority("Autorità Cessata", nil, "withdrawn")
 	w.Stranger = w.authority("Autorità Estranea", nil, "stranger")
+	w.Foreign = w.authority("Vertrauensdienst", nil, "foreign")
 	w.TSA = w.authority("Marche di Prova", nil, "tsa")
 	const prefix, status = "http://uri.etsi.org/TrstSvc/Svctype/", "http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/"
 	since := trust.Status{URI: status + "granted", From: Now.AddDate(-5, 0, 0)}
@@ -137,7 +138,11 @@ func (w *World) next() *big.Int {
 
 func (w *World) authority(name string, parent *Authority, address string) *Authority {
 	a := &Authority{Key: EC(w.t, elliptic.P256()), parent: parent, address: address}
-	template := &x509.Certificate{SerialNumber: w.next(), Subject: pkix.Name{CommonName: name, Organization: []string{name}, Country: []string{"IT"}},
+	country := "IT"
+	if address == "foreign" {
+		country = "DE"
+	}
+	template := &x509.Certificate{SerialNumber: w.next(), Subject: pkix.Name{CommonName: name, Organization: []string{name}, Country: []string{country}},
 		NotBefore: Now.AddDate(-10, 0, 0), NotAfter: Now.AddDate(10, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	above, key := template, a.Key
 	if parent != nil {
