@@ -19,13 +19,15 @@ type told struct {
 	company                    string // tax code, if a company's
 	domicile                   map[string]any
 	officerID                  string
-	byMail                     bool // the integration is answered by certified mail
+	byMail                     bool   // the integration is answered by certified mail
+	paying                     string // how the institute tells of the payment
 
 	citizen, office *road.Browser
 	id              string
 	presented       road.Submitted
 	rating          int
 	address         string // where the applicant's mail went
+	evidence        []byte
 }
 
 func (t *told) path(rest string) string { return "/api/v1/applications/" + t.id + rest }
@@ -284,6 +286,11 @@ func (t *told) rate(ctx context.Context) error {
 		}
 		token = v.Survey.Token
 	} else {
+		if t.company != "" { // the register of companies' addresses answers at the second question
+			if err := t.Advance(ctx, 6*time.Minute); err != nil {
+				return err
+			}
+		}
 		outcome, err := t.received(ctx, "outcome")
 		if err != nil {
 			return err

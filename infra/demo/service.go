@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"sportello/infra/road"
 )
@@ -142,8 +143,13 @@ func (t *told) pay(ctx context.Context) error {
 		return fmt.Errorf("not paid, and %s", v.State)
 	}
 	t.say("in attesa di pagamento: %d,%02d euro, avviso n. %s", v.Payment.Amount/100, v.Payment.Amount%100, v.Payment.NoticeNumber)
-	if err := t.World().Post(ctx, "/control/institute/pay", map[string]any{"noticeNumber": v.Payment.NoticeNumber, "behaviour": "callback-twice"}, nil); err != nil {
+	if err := t.World().Post(ctx, "/control/institute/pay", map[string]any{"noticeNumber": v.Payment.NoticeNumber, "behaviour": t.paying}, nil); err != nil {
 		return err
+	}
+	if t.paying == "callback-never" { // then the institute is asked
+		if err := t.Advance(ctx, 16*time.Minute); err != nil {
+			return err
+		}
 	}
 	v, err = t.until(ctx, "paid", func(v road.View) bool { return v.Payment.State == "paid" })
 	if err == nil {

@@ -22,7 +22,7 @@ const (
 	paolo = "GRCPLA82E17A794J"
 )
 
-// tell drives three complaints, at three chambers, by three kinds of applicant.
+// tell drives complaints and price lists, at four chambers, by three kinds of applicant.
 func (d *demo) tell(ctx context.Context) error {
 	keys, err := d.Keys()
 	if err != nil {
@@ -36,9 +36,14 @@ func (d *demo) tell(ctx context.Context) error {
 		{service: complaint, chamber: "sondrio", persona: "sofia", provider: "spid", officerID: anna,
 			domicile: map[string]any{"domicile": "portal"}},
 		{service: priceList, chamber: "milano", persona: "giulia", provider: "spid", company: "09900000010", officerID: anna,
-			domicile: map[string]any{"domicile": "registered"}},
+			domicile: map[string]any{"domicile": "registered"}, paying: "callback-twice"},
+		{service: priceList, chamber: "bergamo", persona: "giulia", provider: "cie", company: "09900000028", officerID: paolo,
+			domicile: map[string]any{"domicile": "registered"}, paying: "callback-never"},
+		// Varese keeps a protocol of its own: its number stands beside ours.
+		{service: complaint, chamber: "varese", persona: "sofia", provider: "spid", officerID: anna,
+			domicile: map[string]any{"domicile": "portal"}},
 	}
-	fmt.Println("Tre reclami e un listino prezzi, tre Camere, tre persone, dal login alla conservazione")
+	fmt.Println("Quattro reclami e due listini prezzi, quattro Camere, dal login alla conservazione")
 	for _, t := range d.cases {
 		t.Cloud = d.Cloud
 		t.citizen = road.OpenBrowser(d.Cloud, t.chamber)
@@ -56,7 +61,20 @@ func (d *demo) tell(ctx context.Context) error {
 			}
 		}
 	}
-	return d.seal(ctx)
+	if err := d.seal(ctx); err != nil {
+		return err
+	}
+	return d.prove(ctx)
+}
+
+// prove has every applicant take the evidence of their case away, once the day of its number is declared, and verifies it as a stranger would.
+func (d *demo) prove(ctx context.Context) error {
+	for _, t := range d.cases {
+		if err := t.declared(ctx, d.days[0]); err != nil {
+			return fmt.Errorf("%s: %w", t.chamber, err)
+		}
+	}
+	return nil
 }
 
 // seal moves the clock past the next working day's close and waits until every chamber's day is sealed.
@@ -95,7 +113,7 @@ func (d *demo) seal(ctx context.Context) error {
 	}
 	if err == nil {
 		d.days = append(d.days, day)
-		fmt.Printf("  registro del %s chiuso e sigillato per le tre Camere\n", day)
+		fmt.Printf("  registro del %s chiuso per tutte le Camere\n", day)
 	}
 	return err
 }

@@ -33,11 +33,13 @@ func (d *demo) tamperings(ctx context.Context) ([]tampering, error) {
 	}
 	book := fmt.Sprintf("%s/%d", t.chamber, v.Protocol.Year)
 	block := "register/" + book + "/blocks/0000000001.jsonl"
+	day := "days/" + t.chamber + "/" + d.days[0] + "/statement"
 	pack := "packages/" + t.id + "/package.zip"
 	return []tampering{
 		{"una riga del registro", "data/dynamodb.sqlite", `\"event\":\"` + entries[0].Event, "tabella registro, E#" + strings.ReplaceAll(book, "/", "#") + "/0000001"},
 		{"un blocco archiviato", "data/s3/*archive*/" + block, "", block},
 		{"un pacchetto", "data/s3/*archive*/" + pack, "", pack},
+		{"il sigillo di un giorno", "data/s3/*archive*/" + day + ".p7s", "", day},
 	}, nil
 }
 
@@ -49,7 +51,7 @@ func tamper(ctx context.Context, verifier, data string, list []tampering) ([]str
 		if err != nil {
 			return said, fmt.Errorf("cambiato un byte in %s: %w", t.what, err)
 		}
-		said = append(said, fmt.Sprintf("%-22s %s", t.what, line))
+		said = append(said, fmt.Sprintf("%-24s %s", t.what, line))
 	}
 	if output, err := road.VerifyFolder(ctx, verifier, data); err != nil {
 		return said, fmt.Errorf("rimessi i byte a posto: %w\n%s", err, output)

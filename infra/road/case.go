@@ -53,6 +53,10 @@ type Protocol struct {
 	Number string `json:"number"`
 	Year   int    `json:"year"`
 	Date   string `json:"date"`
+	// External is the number beside ours in a protocol that the chamber keeps itself.
+	External *struct {
+		Number string `json:"number"`
+	} `json:"external,omitempty"`
 }
 
 // Document is a file of a case.

@@ -144,7 +144,7 @@ func (g *collecting) documents() error {
 			Protocol: g.stamp(d.Protocol), Signed: signed, Open: g.stored(d.Key),
 		}
 		if d.Kind == application.PaymentDocument {
-			packed.Primary, packed.Protocol = g.c.Submission.Event, g.stamp(g.c.Protocol) // it is attached to the entry that it paid for
+			packed.Primary = g.c.Submission.Event // it belongs to what it paid for, and has no number of its own
 		}
 		g.list = append(g.list, packed)
 	}
