@@ -68,7 +68,7 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 	if err != nil {
 		return nil, err
 	}
-	stamper, err := timestamp.New(timestamp.Config{URL: env.Timestamp, Roots: []byte(parameters[stampParameter])})
+	stamper, err := timestamp.New(timestamp.Config{URL: env.Timestamp, Roots: []byte(parameters[stampParameter]), Now: p.Now})
 	if err != nil {
 		return nil, err
 	}

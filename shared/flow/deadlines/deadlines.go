@@ -158,6 +158,15 @@ func (d *Desk) due(ctx context.Context, key table.Key, now time.Time, swept *Swe
 // Attempts is after how many sweeps a problem is opened. The work goes on all the same, at longer distances.
 const Attempts = 5
 
+// overdueText says what does not succeed: a step of a case, or of a day of the register.
+func overdueText(owed step.Owed) string {
+	of := "della pratica"
+	if owed.Application == "" {
+		of = "del registro del " + owed.Day
+	}
+	return "Un passaggio " + of + " (" + string(owed.Kind) + ") non riesce nonostante più tentativi: si continua a riprovare."
+}
+
 // overdue sends again what a step still owes.
 func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept *Swept) error {
 	owed, item, there, err := step.Read(ctx, d.Table, key)
@@ -174,7 +183,7 @@ func (d *Desk) overdue(ctx context.Context, key table.Key, now time.Time, swept 
 		owed.Problem = problems.WorkOf(owed, now)
 		change, ok, err := problems.Open(ctx, d.Table, owed.Chamber, problems.Problem{
 			ID: owed.Problem, Kind: problems.Overdue, At: now, Application: owed.Application, Work: &key,
-			Text: "Un passaggio della pratica (" + string(owed.Kind) + ") non riesce nonostante più tentativi: si continua a riprovare.",
+			Text: overdueText(owed),
 		})
 		if err != nil {
 			return err
