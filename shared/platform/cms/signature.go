@@ -213,6 +213,9 @@ type hashAlgorithm struct {
 	Parameters asn1.RawValue `asn1:"optional"`
 }
 
+// maxSalt is more than the longest key has room for: some programs fill all of it.
+const maxSalt = 1 << 10
+
 // pssSalt reads the parameters of RSASSA-PSS (RFC 4055 3.1): the digest must be the message's own, also in MGF1. What is left out is
 // SHA-1 by default, and refused.
 func pssSalt(der []byte, hash crypto.Hash) (int, error) {
@@ -230,7 +233,7 @@ func pssSalt(der []byte, hash crypto.Hash) (int, error) {
 	if outdated[inner.OID.String()] {
 		return 0, ErrSHA1
 	}
-	if digests[p.Hash.OID.String()] != hash || digests[inner.OID.String()] != hash || p.Trailer != 1 || p.Salt < 1 || p.Salt > 128 {
+	if digests[p.Hash.OID.String()] != hash || digests[inner.OID.String()] != hash || p.Trailer != 1 || p.Salt < 1 || p.Salt > maxSalt {
 		return 0, ErrAlgorithm
 	}
 	return p.Salt, nil

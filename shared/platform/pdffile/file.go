@@ -219,7 +219,7 @@ func (f *File) streamed(at int) (Section, error) {
 	}
 	for i := range width {
 		v, ok := w[i].(float64)
-		if !ok || v < 0 || v > 6 {
+		if !ok || v < 0 || v > 8 {
 			return s, ErrMalformed
 		}
 		width[i] = int(v)
@@ -252,6 +252,9 @@ func (s *Section) fill(body []byte, width [3]int, ranges Array) error {
 			}
 			second, third := big(body[width[0]:width[0]+width[1]]), big(body[width[0]+width[1]:size])
 			body = body[size:]
+			if second < 0 || third < 0 {
+				return ErrMalformed // eight bytes hold more than an offset can be
+			}
 			if _, twice := s.Entries[number]; twice {
 				return ErrMalformed
 			}

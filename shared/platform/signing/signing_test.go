@@ -98,6 +98,9 @@ var cases = []struct {
 	{"RSASSA-PSS, SHA-384, odd salt", func(s scene) []byte {
 		return signingtest.Envelope(document, style{PSS: true, Digest: crypto.SHA384, PSSSalt: 20}, s.rsa(2048))
 	}, signature.OK, ok},
+	{"RSASSA-PSS, longest salt", func(s scene) []byte {
+		return signingtest.Envelope(document, style{PSS: true, PSSSalt: 256 - 32 - 2}, s.rsa(2048))
+	}, signature.OK, ok},
 	{"PEM", func(s scene) []byte {
 		return pem.EncodeToMemory(&pem.Block{Type: "CMS", Bytes: s.envelope(style{}, options{})})
 	}, signature.OK, ok},
@@ -275,6 +278,9 @@ var cases = []struct {
 	}, signature.OK, ok},
 	{"PAdES of the older kind", func(s scene) []byte {
 		return signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{SubFilter: "adbe.pkcs7.detached"}, s.person(options{}))
+	}, signature.OK, ok},
+	{"PAdES over packed objects, wide offsets", func(s scene) []byte {
+		return signingtest.Sign(signingtest.PackedWide("x"), 10, pdfStyle{}, s.person(options{}))
 	}, signature.OK, ok},
 	{"PAdES over packed objects", func(s scene) []byte {
 		return signingtest.Sign(signingtest.Packed("x"), 10, pdfStyle{}, s.person(options{}))

@@ -3,6 +3,7 @@ package signingtest
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -97,7 +98,12 @@ func Update(pdf []byte, objects map[int]string) []byte {
 }
 
 // Packed is the same document as PDF makes, with its objects in an object stream and its cross-references in a stream.
-func Packed(text string, catalogueExtra ...string) []byte {
+func Packed(text string, catalogueExtra ...string) []byte { return packed(2, text, catalogueExtra...) }
+
+// PackedWide writes offsets in eight bytes, as some programs do.
+func PackedWide(text string) []byte { return packed(8, text) }
+
+func packed(width int, text string, catalogueExtra ...string) []byte {
 	out := []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
 	four := len(out)
 	out = fmt.Appendf(out, "4 0 obj\n%s\nendobj\n", Stream("", []byte("BT ("+text+") Tj ET")))
@@ -111,8 +117,12 @@ func Packed(text string, catalogueExtra ...string) []byte {
 	holder := len(out)
 	out = fmt.Appendf(out, "6 0 obj\n%s\nendobj\n", Deflated(fmt.Sprintf("/Type /ObjStm /N %d /First %d", len(inside), head.Len()), []byte(head.String()+body.String())))
 	at := len(out)
-	rows := []byte{0, 0, 0, 0, 2, 0, 6, 0, 2, 0, 6, 1, 2, 0, 6, 2, 1, byte(four >> 8), byte(four), 0, 0, 0, 0, 0, 1, byte(holder >> 8), byte(holder), 0, 1, byte(at >> 8), byte(at), 0}
-	out = fmt.Appendf(out, "7 0 obj\n%s\nendobj\n", Deflated("/Type /XRef /Size 8 /Root 1 0 R /W [1 2 1]", rows))
+	var rows []byte
+	for _, row := range [][3]int{{0, 0, 0}, {2, 6, 0}, {2, 6, 1}, {2, 6, 2}, {1, four, 0}, {0, 0, 0}, {1, holder, 0}, {1, at, 0}} {
+		offset := binary.BigEndian.AppendUint64(nil, uint64(row[1]))
+		rows = append(append(append(rows, byte(row[0])), offset[8-width:]...), byte(row[2]))
+	}
+	out = fmt.Appendf(out, "7 0 obj\n%s\nendobj\n", Deflated(fmt.Sprintf("/Type /XRef /Size 8 /Root 1 0 R /W [1 %d 1]", width), rows))
 	return fmt.Appendf(out, "startxref\n%d\n%%%%EOF\n", at)
 }
 
