@@ -184,7 +184,7 @@ function signatureOf({ person }, { name, signature: before }) {
   if (name.includes('non-firmato')) return { verdict: 'invalid', text: 'Il file non contiene alcuna firma. Firma il documento e carica il file firmato.', checkedAt: now(), format: 'none', signers: [] };
   if (name.includes('scaduto')) return found('invalid', `La firma di ${who} non è valida: il certificato è scaduto il 3 marzo 2026, prima della firma. Firma di nuovo il documento con un certificato di firma valido e carica il nuovo file.`);
   if (name.includes('altri')) Object.assign(signer, { name: 'Sofia Conti', taxCode: 'CNTSFO91L65A794B' });
-  if (name.includes('muto') && !before) return found('indeterminate', `La firma di ${who} non è verificabile ora: il servizio che dice se il certificato è revocato non risponde.`);
+  if (name.includes('muto') && !before) return found('indeterminate', `La firma di ${who} non è verificabile ora: il servizio che dice se il certificato è revocato non risponde. Non devi fare nulla: la verifica sarà ripetuta.`);
   return found('valid', `La firma di ${who} è valida: il documento non è cambiato e il certificato valeva al momento della firma.`);
 }
 
@@ -211,6 +211,8 @@ function submit(world, { id }, _, __, headers) {
   if (application.attachments.some(({ state }) => state === 'pending')) throw new Refusal(422, 'Un file non è arrivato.', [{ pointer: '#/attachments/evidence', detail: 'Un file non è arrivato per intero.' }]);
   const missing = readForm(application.service).required.filter((field) => !(field in application.answers));
   if (missing.length > 0) throw new Refusal(422, 'Mancano dei dati.', missing.map((field) => ({ pointer: `#/answers/${field}`, detail: 'Campo obbligatorio mancante.' })));
+  const strangers = application.attachments.filter(({ signature }) => signature?.signers.some(({ taxCode }) => taxCode !== world.person.taxCode));
+  if (strangers.length > 0) throw new Refusal(422, 'Un documento non è firmato come serve.', [{ pointer: '#/attachments/list', detail: `Il documento è firmato da ${strangers[0].signature.signers[0].name}, che non rappresenta l'impresa.` }]);
   const service = readService(application.service);
   const chamber = readChambers().find((candidate) => candidate.id === application.chamber);
   const office = chamber.offices.find(({ services }) => services.includes(application.service));

@@ -168,12 +168,17 @@ export async function listSummary(page: Page): Promise<string> {
   const id = await newList(page);
   await chooseList(page, 'listino.pdf');
   await page.getByText('Firma valida', { exact: true }).first().waitFor();
+  await toSummary(page);
+  return id;
+}
+
+/** From the signed file to the summary. */
+export async function toSummary(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Avanti' }).click();
   await page.getByText("Alla PEC dell'impresa").click();
   await page.getByText("Ho letto l'informativa").click();
   await page.getByRole('button', { name: 'Avanti' }).click();
   await page.getByRole('heading', { name: 'Riepilogo' }).waitFor();
-  return id;
 }
 
 /** Presented and not paid: the receipt is on the screen. */

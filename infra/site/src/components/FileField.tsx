@@ -35,18 +35,21 @@ export function FileField({ application, field, definition, attachments, uploads
   const id = controlId(field);
 
   // Where there is room for one file, another one takes its place.
-  const replaces = definition.max === 1 && mine.length === 1 && sending.length === 0;
+  const replaces = definition.max === 1 && mine.length + sending.length > 0 && sending.every((item) => item.failure);
 
   async function choose(files: File[]) {
     const accepted: File[] = [];
     const faults: string[] = [];
     for (const file of files) {
-      const fault = faultOf(file, definition, (replaces ? 0 : mine.length) + sending.length + accepted.length);
+      const fault = faultOf(file, definition, (replaces ? 0 : mine.length + sending.length) + accepted.length);
       if (fault) faults.push(t(`file.${fault}`, { name: file.name, size: formatSize(definition.maxBytes, currentLanguage()), max: definition.max }));
       else accepted.push(file);
     }
     setRefused(faults);
-    if (accepted.length > 0 && replaces && !(await take(mine[0]))) return;
+    if (accepted.length > 0 && replaces) {
+      for (const attachment of mine) if (!(await take(attachment))) return;
+      for (const item of sending) await uploads.drop(item);
+    }
     await uploads.send(field, accepted);
   }
 

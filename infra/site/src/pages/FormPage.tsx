@@ -61,6 +61,8 @@ function Editor({ application, form, cost }: Opened & { cost?: Cost }) {
   const [attachments, setAttachments] = useState<Attachment[]>(application.attachments ?? []);
   const [saveState, setSaveState] = useState<SaveState>({ kind: 'idle' });
   const [errors, setErrors] = useState<Record<string, string>>({});
+  // The error whose link leads to another step: it is told there too, beside its field.
+  const followed = useRef<Record<string, string>>({});
   const [attempt, setAttempt] = useState(0);
   const [uploadWait, setUploadWait] = useState(false);
   const [presenting, setPresenting] = useState(false);
@@ -81,7 +83,10 @@ function Editor({ application, form, cost }: Opened & { cost?: Cost }) {
   const step = steps[current];
 
   useTitle(form.title, step.title, Object.keys(errors).length > 0);
-  useEffect(() => setErrors({}), [stepId]);
+  useEffect(() => {
+    setErrors(followed.current);
+    followed.current = {};
+  }, [stepId]);
   useEffect(() => {
     // A file put right, or taken away, leaves no reproach behind.
     const files = Object.keys(form['x-attachments']);
@@ -148,8 +153,9 @@ function Editor({ application, form, cost }: Opened & { cost?: Cost }) {
     href: `#${controlId(name)}`,
     go: () => {
       const home = stepOf(form, name);
-      if (home && home.id !== stepId) goTo(home.id, () => focusControl(controlId(name)));
-      else focusControl(controlId(name));
+      if (!home || home.id === stepId) return focusControl(controlId(name));
+      followed.current = { [name]: text };
+      goTo(home.id, () => focusControl(controlId(name)));
     },
   }));
 

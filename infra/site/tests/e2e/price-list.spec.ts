@@ -1,6 +1,6 @@
 // A service that is signed and paid for: what it costs is said first, what was found of the signature is told, and nothing is
 // "paid" before the API says so.
-import { chooseList, expect, focusShown, inspect, listSummary, newList, office, signIn, test, unpaidList } from '../support.ts';
+import { chooseList, expect, focusShown, inspect, listSummary, newList, office, signIn, test, toSummary, unpaidList } from '../support.ts';
 
 test('what it costs and for whom it is, before anything is asked', async ({ page }) => {
   await page.goto('/servizi/listino-prezzi/');
@@ -61,7 +61,7 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   await chooseList(page, 'listino-muto.pdf.p7m'); // takes the other's place
   await expect(page.getByRole('button', { name: 'Rimuovi listino-non-firmato.pdf' })).toHaveCount(0);
   await expect(report).toContainText('Firma non verificabile ora');
-  await expect(report).toContainText('Non dipende da te');
+  await expect(report).toContainText('oppure andare avanti');
   await inspect(page, 'signature that nobody can verify now');
   await page.getByRole('button', { name: 'Avanti' }).click(); // it may be presented: the server looks again, and decides
   await expect(page.getByRole('heading', { name: 'Recapiti' })).toBeFocused();
@@ -77,8 +77,27 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   await inspect(page, 'signature valid');
   await page.reload(); // the report is the server's, not the page's
   await expect(report).toContainText('Firma valida');
-  await chooseList(page, 'listino di altri.pdf');
-  await expect(report).toContainText('La firma è di Sofia Conti, non tua');
+});
+
+test.describe('a file that the server refuses', () => {
+  test.use({ expected: /422/ });
+
+  test('another takes its place; who signed it counts when it is presented, and the reason stands beside the field', async ({ page }) => {
+    await newList(page);
+    await page.route('**/completion', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify({ detail: 'Il PDF contiene istruzioni JavaScript.' }) }), { times: 1 });
+    await chooseList(page, 'attivo.pdf');
+    await expect(page.locator('.sv-file-bad')).toContainText('istruzioni JavaScript');
+    await inspect(page, 'file refused');
+    await chooseList(page, 'listino di altri.pdf');
+    await expect(page.locator('.sv-signature')).toContainText('La firma è di Sofia Conti, non tua');
+    await expect(page.getByText('istruzioni JavaScript')).toHaveCount(0);
+    await toSummary(page);
+    await page.getByRole('button', { name: 'Presenta e paga' }).click();
+    await page.locator('#errori').getByRole('link', { name: /firmato da Sofia Conti/ }).click();
+    await expect(page.locator('#campo-list')).toBeFocused();
+    await expect(page.locator('#campo-list')).toHaveAccessibleDescription(/firmato da Sofia Conti, che non rappresenta/);
+    await inspect(page, 'signed by somebody else');
+  });
 });
 
 test('the keyboard alone: from the summary through the payment to the number', async ({ page }) => {
