@@ -48,7 +48,6 @@ const maxHeld = 32 << 20
 
 // container is an unpacked object stream.
 type container struct {
-	section *Section
 	offsets []int
 	numbers []int
 	body    []byte

@@ -183,10 +183,15 @@ func (c *check) pdfSignature(ctx context.Context, file *pdffile.File, all []*sig
 	j.proofs = proofs(all, s)
 	j.judge(ctx)
 	j.result.CoversWholeDocument = code == signature.OK
-	if code != signature.OK && signature.VerdictOf(j.result.Code) != signature.Invalid {
+	// Who signed matters less than that the document is no longer what was signed, and more than that nothing was.
+	if code != signature.OK && !slices.Contains(unsound, j.result.Code) {
 		j.result.Code = code
 	}
 }
+
+// unsound are the findings about the signature's own bytes.
+var unsound = []signature.Code{signature.Altered, signature.Broken, signature.SHA1, signature.Algorithm, signature.WeakKey, signature.NoCertificate, signature.NoBinding,
+	signature.WrongBinding, signature.Malformed}
 
 func (c *check) pdfChanges(file *pdffile.File, all []*signed, s *signed) signature.Code {
 	err := unchanged(file, all, s)

@@ -314,6 +314,10 @@ var cases = []struct {
 		one := signingtest.Sign(signingtest.PDF("costa 100"), 10, pdfStyle{}, s.person(options{}))
 		return signingtest.Update(one, map[int]string{4: signingtest.Stream("", []byte("BT (costa 900) Tj ET"))})
 	}, signature.ModifiedAfter, changed},
+	{"PAdES untrusted, content changed after", func(s scene) []byte {
+		one := signingtest.Sign(signingtest.PDF("costa 100"), 10, pdfStyle{}, s.person(options{Issuer: s.Stranger}))
+		return signingtest.Update(one, map[int]string{4: signingtest.Stream("", []byte("BT (costa 900) Tj ET"))})
+	}, signature.ModifiedAfter, changed},
 	{"PAdES, page changed after", func(s scene) []byte {
 		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))
 		return signingtest.Update(one, map[int]string{3: "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents [4 0 R 40 0 R] /Resources << >> /Annots [ 11 0 R] >>",
