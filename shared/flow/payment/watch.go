@@ -172,14 +172,15 @@ func (d *Desk) met(ctx context.Context, iuv string) error {
 		if err != nil {
 			return err
 		}
-		changes := casefile.Changes{List: closing}
-		if !p.NextAt.IsZero() && !p.NextAt.After(now) {
-			p.NextAt, p.Misses = p.Rest(now), 0
-			changes.Add(row(item, p))
-		}
-		if len(changes.List) == 0 {
+		due := !p.NextAt.IsZero() && !p.NextAt.After(now)
+		if !due && len(closing) == 0 {
 			return nil
 		}
+		if due {
+			p.NextAt, p.Misses = p.Rest(now), 0
+		}
+		changes := casefile.Changes{List: closing}
+		changes.Add(row(item, p))
 		return changes.Commit(ctx, d.Table)
 	})
 }
