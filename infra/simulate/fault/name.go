@@ -54,6 +54,8 @@ func committed(changes []table.Change) string {
 	}
 	if n := slices.Index(kinds, "PRB"); n >= 0 && slices.ContainsFunc(kinds, func(k string) bool { return k != "PRB" && k != "OUT" }) {
 		kinds = slices.Delete(kinds, n, n+1)
+	} else if n == 0 && len(kinds) == 2 {
+		slices.Reverse(kinds) // one problem closes as the next one opens: the same parking, whichever is written first
 	}
 	return strings.Join(kinds, " ")
 }
