@@ -361,7 +361,7 @@ func (s *SignerInfo) Evidence() (r Revocation) {
 
 // add reads {[0] {CRLs}, [1] {OCSP answers}}.
 func (r *Revocation) add(value []byte, whole func([]byte) []byte) {
-	fields := value2(value)
+	fields := valuesOf(value)
 	for n := 0; fields.more() && n < maxRevocation; {
 		field := fields.any()
 		list := field.inside(2)

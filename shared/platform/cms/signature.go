@@ -1,17 +1,13 @@
 package cms
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // RFC 2634 binds the certificate by its SHA-1: read, to be told apart from none
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"fmt"
-	"math/big"
 	"time"
 
 	// The digests that signatures name.
@@ -239,102 +235,6 @@ func pssSalt(der []byte, hash crypto.Hash) (int, error) {
 	return p.Salt, nil
 }
 
-// Binding checks that the signer signed the very certificate that the message names (ESS signing-certificate-v2 of RFC 5035, or the
-// older one of RFC 2634 whose SHA-1 is only a name here: the chain is checked anyway). ETSI EN 319 122-1 (6.3) asks one of them of every
-// baseline signature, since otherwise the certificate could be changed for another one of the same key.
-func (s *SignerInfo) Binding(by *x509.Certificate) error {
-	if value, err := s.Value(OIDSigningCertificateV2); err != nil {
-		return ErrMalformed
-	} else if value != nil {
-		return bound(value, by)
-	}
-	value, err := s.Value(OIDSigningCertificate)
-	switch {
-	case err != nil:
-		return ErrMalformed
-	case value == nil:
-		return ErrNoBinding
-	}
-	var v1 struct {
-		Certificates []struct {
-			Hash   []byte
-			Serial asn1.RawValue `asn1:"optional"`
-		}
-		Policies asn1.RawValue `asn1:"optional"`
-	}
-	if _, err := asn1.Unmarshal(value, &v1); err != nil || len(v1.Certificates) == 0 {
-		return ErrMalformed
-	}
-	if sum := sha1.Sum(by.Raw); !bytes.Equal(sum[:], v1.Certificates[0].Hash) { //nolint:gosec // see above
-		return ErrBinding
-	}
-	return issuerSerial(v1.Certificates[0].Serial.FullBytes, by)
-}
-
-func bound(value []byte, by *x509.Certificate) error {
-	r := value2(value)
-	list := r.take(universal, tagSequence).inside(2)
-	first := list.take(universal, tagSequence).inside(3)
-	hash := crypto.SHA256
-	if r.err != nil || list.err != nil || first.err != nil {
-		return ErrMalformed
-	}
-	if len(first.rest) > 0 && first.rest[0] == 0x30 {
-		named := algorithmOf(first.any()).OID
-		if outdated[named] {
-			return ErrSHA1
-		}
-		var known bool
-		if hash, known = digests[named]; !known {
-			return ErrAlgorithm
-		}
-	}
-	sum := first.take(universal, tagOctetString)
-	if first.err != nil {
-		return ErrMalformed
-	}
-	h := hash.New()
-	h.Write(by.Raw)
-	if !bytes.Equal(h.Sum(nil), sum.body) {
-		return ErrBinding
-	}
-	if first.more() {
-		return issuerSerial(first.any().raw, by)
-	}
-	return nil
-}
-
-func value2(der []byte) *reader {
-	v, _, err := next(der, 0)
-	if err != nil {
-		return &reader{err: err}
-	}
-	return v.inside(1)
-}
-
-// issuerSerial checks the IssuerSerial of a binding, which may be left out: GeneralNames with one directory name, and the number.
-func issuerSerial(der []byte, by *x509.Certificate) error {
-	if len(der) == 0 {
-		return nil
-	}
-	r := value2(der)
-	names := r.take(universal, tagSequence).inside(2)
-	number := r.take(universal, tagInteger)
-	if r.err != nil || names.err != nil {
-		return ErrMalformed
-	}
-	if new(big.Int).SetBytes(number.body).Cmp(by.SerialNumber) != 0 {
-		return ErrBinding
-	}
-	for names.more() {
-		name := names.any()
-		if name.is(context, 4) && !bytes.Equal(name.body, by.RawIssuer) {
-			return ErrBinding
-		}
-	}
-	return names.err
-}
-
 // SigningTime is when the signer says to have signed; zero if it does not say.
 func (s *SignerInfo) SigningTime() time.Time {
 	value, err := s.Value(OIDSigningTime)
@@ -346,61 +246,4 @@ func (s *SignerInfo) SigningTime() time.Time {
 		return time.Time{}
 	}
 	return at.UTC()
-}
-
-// Timestamp is what a timestamp token says (RFC 3161, TSTInfo).
-type Timestamp struct {
-	Hash   crypto.Hash
-	Digest []byte
-	At     time.Time
-	Serial *big.Int
-	Policy string
-}
-
-// ParseTimestamp reads the content of a timestamp token. Who made it is still to be checked.
-func ParseTimestamp(m *Message) (*Timestamp, error) {
-	if m.ContentType != OIDTSTInfo || m.Detached {
-		return nil, ErrMalformed
-	}
-	var info struct {
-		Version int
-		Policy  asn1.ObjectIdentifier
-		Imprint struct {
-			Hash   hashAlgorithm
-			Digest []byte
-		}
-		Serial *big.Int
-		At     time.Time     `asn1:"generalized"`
-		Rest   asn1.RawValue `asn1:"optional"`
-	}
-	// Accuracy, ordering and the rest are optional and of many shapes: what stands after the time is not read.
-	if err := sequenceHead(m.Content, &info.Version, &info.Policy, &info.Imprint, &info.Serial, &info.At); err != nil {
-		return nil, ErrMalformed
-	}
-	hash, known := digests[info.Imprint.Hash.OID.String()]
-	switch {
-	case outdated[info.Imprint.Hash.OID.String()]:
-		return nil, ErrSHA1
-	case !known:
-		return nil, ErrAlgorithm
-	case info.Version != 1 || len(info.Imprint.Digest) != hash.Size():
-		return nil, ErrMalformed
-	}
-	return &Timestamp{hash, info.Imprint.Digest, info.At.UTC(), info.Serial, info.Policy.String()}, nil
-}
-
-// sequenceHead reads the first fields of a sequence.
-func sequenceHead(der []byte, fields ...any) error {
-	var outer asn1.RawValue
-	rest, err := asn1.Unmarshal(der, &outer)
-	if err != nil || len(rest) > 0 || outer.Tag != asn1.TagSequence || !outer.IsCompound {
-		return ErrMalformed
-	}
-	rest = outer.Bytes
-	for i, field := range fields {
-		if rest, err = asn1.Unmarshal(rest, field); err != nil {
-			return fmt.Errorf("field %d: %w", i, err)
-		}
-	}
-	return nil
 }

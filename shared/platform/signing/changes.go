@@ -2,7 +2,6 @@ package signing
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"maps"
 	"reflect"
@@ -330,50 +329,6 @@ func (c *changes) signed(id pdffile.Ref, d pdffile.Dict) bool {
 // signedField tells whether a signature field that was empty was signed, in its own place.
 func (c *changes) signedField(id pdffile.Ref, x, y pdffile.Dict) bool {
 	return x["FT"] == pdffile.Name("Sig") && x["V"] == nil && c.signed(id, y) && sameBut(x, y, "V", "AP", "AS", "F", "M", "MK", "DA", "Lock")
-}
-
-// storeKeys are what a security store is made of; in VRI, names are digests of signatures.
-var storeKeys = []pdffile.Name{"Type", "Certs", "OCSPs", "CRLs", "VRI", "Cert", "OCSP", "CRL", "TU", "TS"}
-
-func storeDict(d pdffile.Dict) bool {
-	for key := range d {
-		if _, err := hex.DecodeString(string(key)); !slices.Contains(storeKeys, key) && (err != nil || len(key) != 40) {
-			return false
-		}
-	}
-	return true
-}
-
-func storeArray(a pdffile.Array) bool {
-	return !slices.ContainsFunc(a, func(o any) bool { _, ok := o.(pdffile.Ref); return !ok })
-}
-
-// inStore tells whether an object is a list or dictionary of the signed revision's store.
-func (c *changes) inStore(id pdffile.Ref) bool {
-	v, err := c.then.Resolve(c.root["DSS"])
-	dss, ok := v.(pdffile.Dict)
-	if err != nil || !ok || !storeDict(dss) {
-		return false
-	}
-	return naming(dss, id.Number) || c.inVRI(dss["VRI"], id)
-}
-
-func (c *changes) inVRI(o any, id pdffile.Ref) bool {
-	v, err := c.then.Resolve(o)
-	vri, ok := v.(pdffile.Dict)
-	if err != nil || !ok {
-		return false
-	}
-	for _, one := range vri {
-		if c.is(id, one) {
-			return true
-		}
-		v, err := c.then.Resolve(one)
-		if d, ok := v.(pdffile.Dict); err == nil && ok && naming(d, id.Number) {
-			return true
-		}
-	}
-	return false
 }
 
 // sameBut compares two dictionaries but for some keys.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
@@ -223,48 +222,4 @@ func formatOf(subFilter pdffile.Name) signature.Code {
 		return signature.SHA1
 	}
 	return signature.Algorithm
-}
-
-// store reads the document security store (ETSI EN 319 142-1 5.4): certificates, OCSP answers and CRLs of all signatures.
-func (c *check) store(file *pdffile.File) {
-	root, err := file.Root()
-	if err != nil {
-		return
-	}
-	o, err := file.Resolve(root["DSS"])
-	dss, ok := o.(pdffile.Dict)
-	if err != nil || !ok {
-		return
-	}
-	m := &cms.Message{}
-	for _, der := range streams(file, dss["Certs"]) {
-		if certificate, err := x509.ParseCertificate(der); err == nil {
-			m.Certificates = append(m.Certificates, certificate)
-		}
-	}
-	c.brought = append(c.brought, m)
-	c.crls = append(c.crls, streams(file, dss["CRLs"])...)
-	c.ocsps = append(c.ocsps, streams(file, dss["OCSPs"])...)
-}
-
-// maxStored is how many things of one kind are read from the store.
-const maxStored = 64
-
-func streams(file *pdffile.File, list any) (all [][]byte) {
-	o, err := file.Resolve(list)
-	array, ok := o.(pdffile.Array)
-	if err != nil || !ok {
-		return nil
-	}
-	for _, one := range array[:min(len(array), maxStored)] {
-		o, err := file.Resolve(one)
-		s, ok := o.(*pdffile.Stream)
-		if err != nil || !ok {
-			continue
-		}
-		if body, err := file.Unpack(s); err == nil {
-			all = append(all, body)
-		}
-	}
-	return all
 }
