@@ -81,8 +81,8 @@ func archive(data []byte) *Finding {
 func named(f *zip.File) *Finding {
 	name := strings.ToLower(strings.ReplaceAll(f.Name, "\\", "/"))
 	switch base := path.Base(name); {
-	case strings.HasPrefix(base, "vbaproject") || strings.HasPrefix(base, "vbadata") || strings.Contains(name, "macrosheets/") || strings.HasPrefix(name, "basic/") ||
-		strings.HasPrefix(name, "scripts/") || strings.Contains(name, "activex/") || strings.Contains(name, "embeddings/oleobject"):
+	case strings.HasPrefix(base, "vbaproject") || strings.HasPrefix(base, "vbadata") || strings.Contains(name, "macrosheets/") ||
+		strings.HasPrefix(name, "basic/") || strings.HasPrefix(name, "scripts/") || strings.Contains(name, "activex/") || strings.Contains(name, "embeddings/oleobject"):
 		return refused(Macros)
 	case name == "[content_types].xml" && strings.Contains(strings.ToLower(part(f)), "macroenabled"):
 		return refused(Macros)
@@ -92,5 +92,5 @@ func named(f *zip.File) *Finding {
 	return nil
 }
 
-var program = map[string]bool{".exe": true, ".dll": true, ".scr": true, ".com": true, ".bat": true, ".cmd": true, ".ps1": true, ".vbs": true, ".vbe": true, ".js": true,
-	".jse": true, ".wsf": true, ".hta": true, ".msi": true, ".jar": true, ".lnk": true, ".sh": true, ".app": true, ".cpl": true, ".class": true}
+var program = map[string]bool{".exe": true, ".dll": true, ".scr": true, ".com": true, ".bat": true, ".cmd": true, ".ps1": true, ".vbs": true,
+	".vbe": true, ".js": true, ".jse": true, ".wsf": true, ".hta": true, ".msi": true, ".jar": true, ".lnk": true, ".sh": true, ".app": true, ".cpl": true, ".class": true}

@@ -19,6 +19,7 @@ type judgement struct {
 	info    *cms.SignerInfo
 	digest  func(crypto.Hash) []byte // of what is signed
 	proofs  []time.Time              // when trusted timestamps outside the signature saw it
+	pending signature.Code           // why one of those cannot be judged now; empty if all can
 	result  signature.Signer
 }
 
@@ -104,6 +105,9 @@ func codeOf(err error) signature.Code {
 
 // time finds the time that counts: the earliest that a trusted timestamp proves, if that is before the presentation.
 func (j *judgement) time(ctx context.Context) signature.Code {
+	if j.pending != "" {
+		return j.pending
+	}
 	proofs := j.proofs
 	for _, token := range j.info.UnsignedValues(cms.OIDTimestamp) {
 		at, code := j.timestamp(ctx, token, digests(j.info.Signature))

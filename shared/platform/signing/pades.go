@@ -24,7 +24,8 @@ type signed struct {
 	contents  pdffile.String
 	end       int // of what it covers; 0 if its byte range is not sane
 	subFilter pdffile.Name
-	stampedAt time.Time // of a document timestamp that holds
+	stampedAt time.Time      // of a document timestamp that holds
+	pending   signature.Code // of one that cannot be judged now
 }
 
 func (s *signed) isTimestamp() bool { return s.subFilter == "ETSI.RFC3161" }
@@ -143,9 +144,15 @@ func (c *check) documentTimestamp(ctx context.Context, data []byte, s *signed) {
 	if s.end > 0 {
 		s.stampedAt, code = c.timestamp(ctx, s.contents.Value, s.parts(data))
 	}
-	if code != signature.OK {
-		s.stampedAt = time.Time{}
-		c.report.Notes = append(c.report.Notes, "Una marca temporale del documento non è valida o non si può verificare ora, e non è stata considerata.")
+	if code == signature.OK {
+		return
+	}
+	s.stampedAt = time.Time{}
+	if signature.VerdictOf(code) == signature.Indeterminate {
+		s.pending = code
+	} else {
+		c.report.Notes = append(c.report.Notes,
+			"Una marca temporale del documento non è valida e non è stata considerata.")
 	}
 }
 
@@ -179,7 +186,7 @@ func (c *check) pdfSignature(ctx context.Context, file *pdffile.File, all []*sig
 		return
 	}
 	j.digest = s.parts(file.Data())
-	j.proofs = proofs(all, s)
+	j.proofs, j.pending = proofs(all, s)
 	j.judge(ctx)
 	j.result.CoversWholeDocument = code == signature.OK
 	// Who signed matters less than that the document is no longer what was signed, and more than that nothing was.
@@ -189,8 +196,8 @@ func (c *check) pdfSignature(ctx context.Context, file *pdffile.File, all []*sig
 }
 
 // unsound are the findings about the signature's own bytes.
-var unsound = []signature.Code{signature.Altered, signature.Broken, signature.SHA1, signature.Algorithm, signature.WeakKey, signature.NoCertificate, signature.NoBinding,
-	signature.WrongBinding, signature.Malformed}
+var unsound = []signature.Code{signature.Altered, signature.Broken, signature.SHA1, signature.Algorithm, signature.WeakKey,
+	signature.NoCertificate, signature.NoBinding, signature.WrongBinding, signature.Malformed}
 
 func (c *check) pdfChanges(file *pdffile.File, all []*signed, s *signed) signature.Code {
 	err := unchanged(file, all, s)
@@ -203,14 +210,18 @@ func (c *check) pdfChanges(file *pdffile.File, all []*signed, s *signed) signatu
 	return signature.Malformed
 }
 
-// proofs are the times of document timestamps over a signature.
-func proofs(all []*signed, s *signed) (times []time.Time) {
+// proofs are the times of document timestamps over a signature. Pending is why one of them cannot be judged now.
+func proofs(all []*signed, s *signed) (times []time.Time, pending signature.Code) {
 	for _, other := range all {
-		if !other.stampedAt.IsZero() && other.end > s.end {
+		switch {
+		case other.end <= s.end:
+		case other.pending != "":
+			pending = other.pending
+		case !other.stampedAt.IsZero():
 			times = append(times, other.stampedAt)
 		}
 	}
-	return times
+	return times, pending
 }
 
 // formatOf refuses the forms of PDF signatures that are not CMS over the document's own digest.

@@ -214,7 +214,7 @@ var oidArchiveCutoff = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}
 // (RFC 6960 4.2.2.2), at a time when that certificate was good.
 func (q question) ocsp(der []byte) (d dated, ok bool) {
 	r, err := ocsp.ParseResponseForCert(der, q.of, q.issuer)
-	if err != nil || !q.responder(r) || outdated(r.SignatureAlgorithm) || !bytes.Equal(r.SerialNumber.Bytes(), q.of.SerialNumber.Bytes()) || !q.aboutIssuer(r.TBSResponseData, r.IssuerHash) {
+	if err != nil || !q.responder(r) || outdated(r.SignatureAlgorithm) || !q.aboutIssuer(r.TBSResponseData, r.IssuerHash) {
 		return d, false
 	}
 	d.status, d.reason, d.revokedAt, d.thisUpdate, d.nextUpdate = r.Status, r.RevocationReason, r.RevokedAt.UTC(), r.ThisUpdate, r.NextUpdate
@@ -246,7 +246,8 @@ func (q question) aboutIssuer(signed []byte, hash crypto.Hash) bool {
 }
 
 func outdated(a x509.SignatureAlgorithm) bool {
-	return slices.Contains([]x509.SignatureAlgorithm{x509.UnknownSignatureAlgorithm, x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256, x509.ECDSAWithSHA1}, a)
+	return slices.Contains([]x509.SignatureAlgorithm{x509.UnknownSignatureAlgorithm, x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA,
+		x509.DSAWithSHA1, x509.DSAWithSHA256, x509.ECDSAWithSHA1}, a)
 }
 
 var oidExpiredCertsOnCRL = asn1.ObjectIdentifier{2, 5, 29, 60}

@@ -268,6 +268,30 @@ var cases = []struct {
 		s.Stale = false
 		return s.envelope(style{}, options{})
 	}, signature.OK, ok},
+	{"OCSP does not know, no CRL", func(s scene) []byte {
+		unknown := ocsp.Unknown
+		s.OCSPStatus, s.NoCRL = &unknown, true
+		return s.envelope(style{}, options{})
+	}, signature.StatusUnknown, "non è verificabile ora: il prestatore non sa dire se il certificato è revocato. Rivolgiti"},
+	{"OCSP of a stranger alone", func(s scene) []byte { s.Forged, s.NoCRL = true, true; return s.envelope(style{}, options{}) }, signature.Unreachable,
+		"non è verificabile ora"},
+	{"answer about another certificate in the file", func(s scene) []byte {
+		s.Down = true
+		return s.envelope(style{OCSPs: [][]byte{s.OCSP(s.CA, s.person(options{}).Certificate.SerialNumber, now)}}, options{})
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"answer of another authority in the file", func(s scene) []byte {
+		s.Down = true
+		who := s.person(options{})
+		return signingtest.Envelope(document, style{OCSPs: [][]byte{s.OCSP(s.Stranger, who.Certificate.SerialNumber, now)}, CRLs: [][]byte{s.CRL(s.Stranger, now)}}, who)
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"expired since, status kept as the trust list says", func(s scene) []byte {
+		s.Trust().Services[0].KeepsExpired = day(1, 1)
+		return s.envelope(style{Timestamp: s.stamp(day(5, 8))}, options{NotAfter: day(6, 1)})
+	}, signature.OK, "l’8 maggio 2026"},
+	{"timestamp authority's revocation down", func(s scene) []byte {
+		s.NoCRL = true // timestamp authorities here have no other
+		return s.envelope(style{Timestamp: s.stamp(day(5, 8))}, options{})
+	}, signature.Unreachable, "non è verificabile ora"},
 	{"expired since, status not kept", func(s scene) []byte {
 		return s.envelope(style{Timestamp: s.stamp(day(5, 8))}, options{NotAfter: day(6, 1)})
 	}, signature.StatusNotKept, "non dice più se era revocato"},
@@ -426,6 +450,11 @@ var cases = []struct {
 		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{NotAfter: day(6, 1)}))
 		return signingtest.StampPDF(one, 30, signingtest.Stamp(s.Stamper(options{Issuer: s.Stranger}), day(5, 8)))
 	}, signature.Expired, "era scaduto"},
+	{"PAdES expired, document timestamp cannot be judged now", func(s scene) []byte {
+		s.NoCRL = true
+		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{NotAfter: day(6, 1)}))
+		return signingtest.StampPDF(one, 30, signingtest.Stamp(s.Stamper(options{}), day(5, 8)))
+	}, signature.Unreachable, "non è verificabile ora"},
 	{"encrypted PDF", func(s scene) []byte {
 		return bytes.ReplaceAll(signingtest.PDF("x"), []byte("/Size 1000"), []byte("/Encrypt 9 0 R"))
 	}, signature.Encrypted, "Il file è cifrato"},

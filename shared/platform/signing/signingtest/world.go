@@ -33,6 +33,7 @@ type World struct {
 
 	Down       bool // revocation services answer nothing
 	NoOCSP     bool // OCSP alone does not answer
+	NoCRL      bool // no CRL is to be had
 	OCSPStatus *int // instead of what is so
 	Stale      bool // answers of last month
 	Delegated  bool // OCSP is signed by a responder of its own
@@ -237,7 +238,7 @@ var errDown = errors.New("no answer")
 func (w *World) Fetch(_ context.Context, url, _ string, body []byte) ([]byte, error) {
 	w.Asked = append(w.Asked, url)
 	name, isOCSP := strings.CutPrefix(url, "http://trust.test/ocsp/")
-	if w.Down || isOCSP && w.NoOCSP {
+	if w.Down || isOCSP && w.NoOCSP || !isOCSP && w.NoCRL {
 		return nil, errDown
 	}
 	if !isOCSP {
