@@ -74,6 +74,12 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestTypical(t *testing.T) {
+	if got := typical(times{10, 90, 20, 9, 10}, times{10, 10, 10, 10, 100}); got != 1 {
+		t.Error(got)
+	}
+}
+
 func TestPrices(t *testing.T) {
 	p, err := readPrices(priceTable)
 	if err != nil {

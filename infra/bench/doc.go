@@ -16,7 +16,8 @@
 //	registration  The real function behind a Runtime API, events of ten messages on three emulators. Bare: the calls that it makes, written
 //	              down once by meters on a twin of its tables, made again by the SDK one after the other on another twin. Opening the
 //	              book, in the first batch, is done by both and not timed. What SQS does between the function's two events is left out.
-//	              Compared are the medians of the batches; the ratio of the whole times stands beside.
+//	              The value is the median over the batches of the ratio of two that were done one after the other; the ratio of the
+//	              whole times, and the processor's time of each side, stand beside.
 //	warm          An event that is answered without a partner (an empty batch; a route that nobody signed in may not use), from when the
 //	              Runtime API has it to when the answer is there, over a no-op function's. It is what our code adds before the first
 //	              call: routing, checks of the contract, logging. Functions that only schedules call have no such event.
