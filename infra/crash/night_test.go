@@ -23,6 +23,13 @@ func closing(name string, call func(*filed) road.Fault) point {
 	return point{row: "close-day", name: name, needs: registered, ends: registered, act: (*filed).sleep, also: (*rows).unsealed, call: call, what: need{fresh: true}}
 }
 
+// declaring is a point at which a part of a sealed day is archived, on its way to being declared.
+func declaring(name, part string) point {
+	p := closing(name, func(f *filed) road.Fault { return puts(preserving, "days/"+f.chamber+"/"+f.day+"/"+part) })
+	p.row, p.also = "day declared", (*rows).undeclared
+	return p
+}
+
 // sleep: nobody does anything at night.
 func (f *filed) sleep(context.Context) error { return nil }
 
@@ -32,9 +39,10 @@ var nightPoints = []point{
 	closing("sent", func(f *filed) road.Fault { return sends(sweeping, "OUT#DAY#"+f.chamber+"#"+f.day) }),
 	closing("sealed in the register", sealing),
 	closing("seal archived", func(f *filed) road.Fault { return puts(registering, "register/"+f.chamber+"/seals/"+f.day) }),
-	closing("promise kept", func(f *filed) road.Fault {
-		return road.Fault{Function: registering, Service: "dynamodb", Action: "DeleteItem", Match: "OUT#DAY#" + f.chamber}
-	}),
+	closing("statement promised", func(f *filed) road.Fault { return commits(registering, "OUT#DAY#"+f.chamber+".*OUT#SGL#"+f.chamber) }),
+	only(declaring("leaves archived", "leaves.json"), killedAfter),
+	only(declaring("sealed / no timestamp", "statement.p7s"), failsBefore, killedAfter),
+	only(declaring("timestamped / not published", "statement.tst"), killedAfter),
 	{
 		row: "close-day with pending", name: "registration never sent", needs: drafted, ends: registered, before: (*filed).unsent, act: (*filed).submit,
 		also: (*rows).deferred, only: []effect{failsBefore},
@@ -111,6 +119,25 @@ func (f *filed) sealing() queue.Envelope {
 
 // unsealed says what is wrong with the day's seal: it must list the numbers of that day, all of them, and nothing that waits.
 func (r *rows) unsealed(ctx context.Context) string { return r.sealed(ctx) }
+
+// undeclared says what is wrong with the day as anybody can read it.
+func (r *rows) undeclared(ctx context.Context) string {
+	if wrong := r.unsealed(ctx); wrong != "" {
+		return wrong
+	}
+	var declared struct{ Statement, Signature, Timestamp []byte }
+	if err := r.citizen.Anonymous().Get(ctx, "/api/v1/seals/"+r.chamber+"/"+r.day, &declared); err != nil {
+		return err.Error()
+	}
+	statement, err := register.ParseStatement(declared.Statement)
+	if err != nil {
+		return err.Error()
+	}
+	if statement.Chamber != r.chamber || statement.Day != r.day || len(declared.Signature) == 0 || len(declared.Timestamp) == 0 {
+		return r.day + " is declared as something else"
+	}
+	return ""
+}
 
 // deferred says what is wrong with a case that waited over night: the seal must list it as pending, and its number be of the day after.
 func (r *rows) deferred(ctx context.Context) string {

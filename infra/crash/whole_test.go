@@ -7,17 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"sportello/infra/road"
 	"sportello/shared/domain/register"
 	"sportello/shared/domain/survey"
+	provider "sportello/shared/flow/keeping"
 	"sportello/shared/platform/queue"
 )
 
 // whole holds the invariants to the town as a whole, once everything has ended.
 func (w *town) whole(ctx context.Context) error {
+	if err := w.kept(ctx); err != nil {
+		return err
+	}
 	output, err := road.Verify(ctx, root+"/.local/bin/verify", w.Cloud)
 	if err == nil {
 		fmt.Print(output)
@@ -25,6 +30,26 @@ func (w *town) whole(ctx context.Context) error {
 	return errors.Join(err, w.paid(ctx), w.alive(ctx), w.known(ctx), w.rated(ctx), w.each(func(l *lane) error {
 		return errors.Join(l.closed(ctx), l.accounted(ctx))
 	}))
+}
+
+// kept lets time go by until the preservation provider has answered about the days that were handed to it.
+func (w *town) kept(ctx context.Context) error {
+	for range 6 {
+		left, err := w.promises(ctx)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if err := w.Advance(ctx, provider.Wait+time.Minute); err != nil {
+			return err
+		}
+		if err := w.Fire(ctx, "Sweep"); err != nil {
+			return err
+		}
+		if err := w.drained(ctx); err != nil {
+			return err
+		}
+	}
+	return nil // what is left is told by who looks for it
 }
 
 // paid: I1, nothing is owed any more and nothing is pending.
