@@ -287,6 +287,43 @@ func TestOpenedTooLate(t *testing.T) {
 	w.Check()
 }
 
+// slow is a table on which something happens between two reads.
+type slow struct {
+	table.Table
+	before map[string]func() // by sort key, once
+}
+
+func (s slow) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if do := s.before[keys[0].SK+keys[0].PK[:3]]; do != nil {
+		delete(s.before, keys[0].SK+keys[0].PK[:3])
+		do()
+	}
+	return s.Table.Get(ctx, keys...)
+}
+
+// A withdrawal between two reads of a notice is a conflict, not a refusal: read again, the money goes back.
+func TestWithdrawnInBetween(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Checkout(id)
+	w.Institute.Silent = true
+	n := w.Pay(id, price)
+	c := w.Payments.Config
+	c.Table = slow{w.Applications, map[string]func(){"METAAPP": func() { withdraw(w, id) }}}
+	desk, err := payment.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := desk.Record(ctx, n, payment.Raw{Bytes: []byte("x"), Kind: payment.JWS}); err != nil {
+		t.Fatal(err)
+	}
+	w.State(id, application.Withdrawn)
+	if p := w.Payment(n.IUV); len(p.Refunds) != 1 || p.Refunds[0].Reason != money.TooLate {
+		t.Errorf("payment %+v", p)
+	}
+	w.Check()
+}
+
 // Money that came before the payment that counts, and that nobody told us of, is found and goes back.
 func TestReconciled(t *testing.T) {
 	w := flowtest.New(t)

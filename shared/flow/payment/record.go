@@ -136,7 +136,7 @@ func (d *Desk) read(ctx context.Context, n money.Notice) (s settling, known bool
 // present: the act is paid for, and what waited for that goes on: the application is presented, as of the instant it was submitted, and owed to
 // the register.
 func (d *Desk) present(ctx context.Context, s *settling, raw Raw, now time.Time) (step.Owed, error) {
-	c, err := casefile.Load(ctx, d.Table, s.p.Application)
+	c, err := d.waiting(ctx, s.p)
 	if err != nil {
 		return step.Owed{}, err
 	}
@@ -153,6 +153,15 @@ func (d *Desk) present(ctx context.Context, s *settling, raw Raw, now time.Time)
 	s.changes.Add(casefile.Tell(c.ID, proof.ID, line))
 	s.changes.Add(casefile.Row(table.Item{}, layout.Document(c.ID, proof.ID), proof))
 	return d.register(ctx, s, next, now)
+}
+
+// waiting loads the case that waits for a payment. One that does so no more was moved after the payment was read, which moves with it: a conflict.
+func (d *Desk) waiting(ctx context.Context, p money.Payment) (casefile.Case, error) {
+	c, err := casefile.Load(ctx, d.Table, p.Application)
+	if err == nil && c.State != application.AwaitingPayment {
+		err = fmt.Errorf("reading the case of payment %s: %w", p.IUV, table.ErrConflict)
+	}
+	return c, err
 }
 
 // register owes the application to the register, as presenting it would have.

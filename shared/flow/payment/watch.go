@@ -146,7 +146,7 @@ func (d *Desk) expire(ctx context.Context, iuv string) error {
 }
 
 func (d *Desk) lapse(ctx context.Context, changes *casefile.Changes, p money.Payment, now time.Time) error {
-	c, err := casefile.Load(ctx, d.Table, p.Application)
+	c, err := d.waiting(ctx, p)
 	if err != nil {
 		return err
 	}
