@@ -287,3 +287,15 @@ func TestAnyTexts(t *testing.T) {
 		}
 	})
 }
+
+// A day of the register is a series of documents, of no procedure and no applicant's.
+func TestDayOfTheRegister(t *testing.T) {
+	c := complaint()
+	c.Series, c.Application, c.Service = true, "registro-milano-2026-11-20", "Registro giornaliero di protocollo"
+	files, _ := pack(t, c)
+	about := string(files["fascicolo.xml"])
+	if !strings.Contains(about, "<TipoAggregazione>Serie Documentale</TipoAggregazione>") ||
+		strings.Contains(about, "Procedimento") || strings.Contains(string(files["PIndex.xml"]), "pratica") {
+		t.Errorf("%s", about)
+	}
+}

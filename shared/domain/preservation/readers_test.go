@@ -37,7 +37,13 @@ func TestIndexObeysTheSchema(t *testing.T) {
 	noCode.Signer = &Subject{Name: "Jean Dupont"}
 	noCode.Documents = noCode.Documents[:1]
 	noCode.Documents[0].Name = "senza estensione"
-	for n, c := range []Case{complaint(), company, noCode} {
+	day := complaint()
+	day.Series, day.Application, day.Applicant, day.Responsible = true, "registro-milano-2026-11-20", company.Applicant, nil
+	for n, d := range day.Documents {
+		d.Kind, d.Flow, d.Protocol, d.Primary, d.Sealed = DayList, Internal, nil, "", true
+		day.Documents[n] = d
+	}
+	for n, c := range []Case{complaint(), company, noCode, day} {
 		files, _ := pack(t, c)
 		if said, err := validate(files["PIndex.xml"]); err != nil {
 			t.Errorf("case %d: %v\n%s", n, err, said)

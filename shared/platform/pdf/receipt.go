@@ -94,6 +94,7 @@ func (s *sheet) title(p Presentation) {
 	s.pdf.MultiCell(textWidth, 9, "Ricevuta di presentazione", "", "L", false)
 	s.pdf.Ln(1)
 	s.paragraph("Rilasciata ai sensi dell'articolo 18-bis della legge 7 agosto 1990, n. 241. Vale come comunicazione di avvio del procedimento (articoli 7 e 8 della stessa legge).")
+	s.paragraph("Il documento porta il sigillo elettronico dello sportello: se dopo ne cambia anche un solo byte, un lettore di PDF lo segnala.")
 }
 
 func (s *sheet) presentation(p Presentation) {
