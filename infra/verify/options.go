@@ -24,6 +24,9 @@ type options struct {
 	bucket, registerTable, tables string
 	preservation, mail, before    string
 	seals, stamps                 string
+	evidence, trust               string
+	flips                         int
+	seed                          uint64
 	settle                        time.Duration
 	older, json                   bool
 }
@@ -35,6 +38,10 @@ const usage = `verify: ricalcola registro, archivio e conservazione e nomina la 
                                                    una copia del bucket dell'archivio e le tabelle esportate (JSON, anche gzip)
   verify --bucket NOME [--register-table NOME] [--applications-table NOME]
                                                    AWS, o ciò che dicono AWS_ENDPOINT_URL_S3 e AWS_ENDPOINT_URL_DYNAMODB
+
+  verify -evidence FILE [-trust AUTORITA.pem] [-pec-ca GESTORI.pem]
+                                                   un fascicolo di prova, da solo: non si collega a nulla
+  verify … -flips N                                in una copia in memoria cambia N volte un bit a caso: ogni volta deve essere nominato
 
 Esce con 0 se tutto torna, 1 se qualcosa non torna, 2 se non si è potuto controllare.
 
@@ -70,6 +77,10 @@ func parse(args []string, getenv func(string) string, out io.Writer) (options, e
 	text(&o.seals, "seal-ca", "", "`file` PEM con le autorità del sigillo elettronico")
 	text(&o.stamps, "timestamp-ca", "", "`file` PEM con le autorità delle marche temporali")
 	text(&o.before, "before", "", "`file` con l'esito (--json) di un controllo precedente: ciò che vide deve esserci ancora")
+	text(&o.evidence, "evidence", "EVIDENCE", "`file` del fascicolo di prova da controllare")
+	text(&o.trust, "trust", "", "`file` PEM con le autorità del sigillo e delle marche temporali, per un fascicolo di prova")
+	set.IntVar(&o.flips, "flips", 0, "quanti bit cambiare, uno alla volta")
+	set.Uint64Var(&o.seed, "seed", 1, "da dove cominciano i numeri a caso di -flips")
 	set.DurationVar(&o.settle, "settle", 5*time.Second, "quanto aspettare prima di riguardare, in un sistema acceso, ciò che non torna")
 	set.BoolVar(&o.older, "tables-older", false, "le tabelle sono state esportate prima di copiare l'archivio: ciò che non hanno ancora non è un errore")
 	set.BoolVar(&o.json, "json", false, "esito in JSON")

@@ -4,6 +4,7 @@ package letter
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -77,29 +78,45 @@ var (
 // Certify checks the provider's signature over a message and reads the certification under it. The signer must be the roots' as of the message's own
 // date: who could forge that could not forge the signature.
 func Certify(raw []byte, roots *signature.Roots) (*Certification, error) {
+	c, _, err := CertifyBy(raw, roots)
+	return c, err
+}
+
+// CertifyBy is Certify, and says whose certificate it was. With no roots whoever signed, signed.
+func CertifyBy(raw []byte, roots *signature.Roots) (*Certification, *x509.Certificate, error) {
+	signed, content, err := open(raw, roots)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := certification(content)
+	return c, signed.Signer(), err
+}
+
+// open checks the signature over a message's first part.
+func open(raw []byte, roots *signature.Roots) (*signature.Signed, []byte, error) {
 	fields, body, err := split(raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mediaType, params, err := mime.ParseMediaType(fields.Get("Content-Type"))
 	if err != nil || mediaType != "multipart/signed" || params["boundary"] == "" {
-		return nil, ErrUnsigned
+		return nil, nil, ErrUnsigned
 	}
 	parts := bodyParts(body, params["boundary"])
 	if len(parts) != 2 {
-		return nil, ErrUnsigned
+		return nil, nil, ErrUnsigned
 	}
 	der, err := decodePart(parts[1])
 	if err != nil {
-		return nil, ErrUnsigned
+		return nil, nil, ErrUnsigned
 	}
 	signed, err := signature.Parse(der)
 	if err != nil || len(signed.Content) > 0 {
-		return nil, signature.ErrMalformed
+		return nil, nil, signature.ErrMalformed
 	}
 	date, err := mail.ParseDate(fields.Get("Date"))
 	if err != nil {
-		return nil, ErrContent
+		return nil, nil, ErrContent
 	}
 	signed.Content = parts[0]
 	if err = signed.Verify(roots, date); errors.Is(err, signature.ErrInvalid) {
@@ -107,9 +124,9 @@ func Certify(raw []byte, roots *signature.Roots) (*Certification, error) {
 		err = signed.Verify(roots, date)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return certification(parts[0])
+	return signed, parts[0], nil
 }
 
 // lines makes every line end with CRLF.

@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
+	"encoding/pem"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -143,4 +145,13 @@ func ParseToken(der, stamped []byte) (t *Token, err error) {
 		return nil, ErrUntrusted
 	}
 	return &Token{s, info.At}, nil
+}
+
+// Bundle writes certificates in PEM.
+func Bundle(list []*x509.Certificate) string {
+	var out strings.Builder
+	for _, c := range list {
+		_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
+	return out.String()
 }

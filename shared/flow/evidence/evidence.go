@@ -201,13 +201,16 @@ var registered = map[string]bool{
 
 func (m *making) fits(size int64) bool { return size <= maxFile && int64(m.b.Size())+size <= maxTotal }
 
-// mail puts in the certified messages as they went out and their receipts as they came.
+// mail puts in the certified messages to the applicant as they went out and their receipts as they came.
 func (m *making) mail() error {
 	mails, err := casefile.Rows[correspondence.Mail](m.ctx, m.Table, m.c.ID, layout.MailPrefix)
 	if err != nil {
 		return err
 	}
 	for _, one := range mails {
+		if one.Kind == correspondence.OfficeNotice {
+			continue // between the sportello and the office
+		}
 		if one.SentAt == nil {
 			m.b.Miss("messaggio PEC ("+one.Kind+")", "non è ancora stato spedito, o non ha potuto esserlo", "")
 			continue

@@ -1,0 +1,211 @@
+package evidence_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"flag"
+	"io"
+	"math/big"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/smallstep/pkcs7"
+
+	verify "sportello/infra/verify/evidence"
+	"sportello/infra/verify/signature"
+	"sportello/shared/domain/application"
+	"sportello/shared/domain/deadline"
+	"sportello/shared/flow/casefile"
+	"sportello/shared/flow/flowtest"
+	"sportello/shared/platform/pdf"
+	"sportello/shared/platform/sealing"
+)
+
+var flips = flag.Int("flips", 300, "how many bits are turned")
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// authority issues one certificate.
+type authority struct {
+	root, certificate *x509.Certificate
+	key               *rsa.PrivateKey
+}
+
+func (a authority) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Raw})
+}
+
+func issue(name string, purpose ...x509.ExtKeyUsage) authority {
+	rootKey, key := must(rsa.GenerateKey(rand.Reader, 2048)), must(rsa.GenerateKey(rand.Reader, 2048))
+	template := func(n int64, name string, ca bool) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: name}, IsCA: ca, BasicConstraintsValid: true,
+			NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC),
+			KeyUsage: map[bool]x509.KeyUsage{true: x509.KeyUsageCertSign, false: x509.KeyUsageDigitalSignature}[ca],
+		}
+	}
+	top := template(1, name+" CA", true)
+	root := must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, top, top, &rootKey.PublicKey, rootKey))))
+	leaf := template(2, name, false)
+	leaf.ExtKeyUsage = purpose
+	return authority{root, must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, leaf, root, &key.PublicKey, rootKey)))), key}
+}
+
+// Sign implements sealing.Signer.
+func (a authority) Sign(_ context.Context, message []byte) ([]byte, error) {
+	sum := sha256.Sum256(message)
+	return rsa.SignPKCS1v15(nil, a.key, crypto.SHA256, sum[:])
+}
+
+// stamp is a token of an authority (RFC 3161) over content.
+func (a authority) stamp(content []byte, at time.Time) []byte {
+	sum := sha256.Sum256(content)
+	type algorithm struct {
+		Type asn1.ObjectIdentifier
+		Null asn1.RawValue
+	}
+	type imprint struct {
+		Algorithm algorithm
+		Digest    []byte
+	}
+	info := must(asn1.Marshal(struct {
+		Version int
+		Policy  asn1.ObjectIdentifier
+		Imprint imprint
+		Serial  int
+		Time    time.Time `asn1:"generalized"`
+	}{1, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, imprint{algorithm{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, asn1.NullRawValue}, sum[:]}, 7, at.UTC()}))
+	s := must(pkcs7.NewSignedData(info))
+	s.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	s.GetSignedData().ContentInfo.ContentType, s.GetSignedData().Version = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}, 3
+	certificate := sha256.Sum256(a.certificate.Raw)
+	type id struct{ Hash []byte }
+	type ids struct{ IDs []id }
+	if err := s.AddSignerChain(a.certificate, a.key, []*x509.Certificate{a.root}, pkcs7.SignerInfoConfig{ExtraSignedAttributes: []pkcs7.Attribute{
+		{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}, Value: ids{[]id{{certificate[:]}}}},
+	}}); err != nil {
+		panic(err)
+	}
+	return must(s.Finish())
+}
+
+// world is made once: keys are slow.
+var world = sync.OnceValue(func() (w struct {
+	seal, tsa authority
+	trust     verify.Trust
+}) {
+	w.seal, w.tsa = issue("Sportello di prova"), issue("Marche di prova", x509.ExtKeyUsageTimeStamping)
+	w.trust.Seals = must(signature.ParseRoots(append(w.seal.pem(), w.tsa.pem()...)))
+	return w
+})
+
+// stamper does with a real key what the kit's does by name.
+type stamper struct{ now func() time.Time }
+
+func (s stamper) Stamp(_ context.Context, content []byte) ([]byte, error) {
+	return world().tsa.stamp(content, s.now()), nil
+}
+
+// file is the evidence file of a case whose day is sealed. It is answered in the portal: the kit's certified mail is nobody's.
+func file(t *testing.T) []byte {
+	t.Helper()
+	w := flowtest.New(t)
+	a := world().seal
+	seals := must(sealing.New(a, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})))
+	w.Sealing.Sealer, w.Sealing.Stamper = seals, stamper{w.Now}
+	w.Receipts.Print = func(out io.Writer, _ application.Application, _ casefile.Receipt) error {
+		return pdf.Receipt(out, pdf.Presentation{
+			ID: "r", Application: "a", Chamber: "Camera", Service: "s", Subject: "o", Applicant: "Giulia", Digest: "d", Office: "u", Responsible: "p",
+			Substitute: "q", Silence: "s", Remedies: "r", Access: "a", PresentedAt: w.Now(), Due: deadline.DateOf(w.Now()),
+		})
+	}
+	w.Receipts.Seal = func(ctx context.Context, printed []byte, _ application.Application, at time.Time) ([]byte, error) {
+		return seals.PDF(ctx, printed, sealing.Note{At: at, Name: "Sportello", Reason: "Ricevuta"})
+	}
+	w.Registered()
+	id := w.Decided("domicile", "portal")
+	w.Registered()
+	w.Pass(24 * time.Hour)
+	w.CloseDays()
+	w.Rest()
+	return must(w.Evidence.Make(t.Context(), must(casefile.Load(t.Context(), w.Applications, id))))
+}
+
+func TestHolds(t *testing.T) {
+	data := file(t)
+	r := verify.Check(data, world().trust)
+	if !r.OK {
+		t.Fatal(r.Broken)
+	}
+	said := strings.Join(append(r.Holds, r.Keys...), "\n")
+	for _, want := range []string{"sigillata da «Sportello di prova»", "marca temporale del 2026-11-24", "foglia 2 di 4", "-receipt.pdf: sigillo di", "impronta SHA-256 "} {
+		if !strings.Contains(said, want) {
+			t.Errorf("does not say %q:\n%s", want, said)
+		}
+	}
+	if r = verify.Check(data, verify.Trust{}); !r.OK || !strings.Contains(strings.Join(r.Open, "\n"), "non è stato confrontato") {
+		t.Errorf("without authorities: %v, %v", r.Broken, r.Open)
+	}
+	stranger := verify.Trust{Seals: must(signature.ParseRoots(issue("Nessuno").pem()))}
+	if r = verify.Check(data, stranger); r.OK || !strings.Contains(r.Broken.Error(), "di cui ci si fida") {
+		t.Errorf("a stranger's seal: %v", r.Broken)
+	}
+}
+
+// Every bit turned is noticed, also where somebody wrote list and zip anew after it, but for what the report lists as vouched for by nobody.
+func TestFlips(t *testing.T) {
+	for _, unseen := range verify.Flip(file(t), world().trust, *flips, 1) {
+		t.Error("not noticed:", unseen)
+	}
+	if *flips == 300 {
+		for _, unseen := range verify.Flip(file(t), verify.Trust{}, *flips, 2) {
+			t.Error("not noticed without authorities:", unseen)
+		}
+	}
+}
+
+// What somebody would do who wants to deceive: each is named.
+func TestDeceived(t *testing.T) {
+	data := file(t)
+	trust := world().trust
+	for name, c := range map[string]struct {
+		change func() []byte
+		named  string
+	}{
+		"another application": {func() []byte { return verify.Replace(data, "istanza.json", []byte("{}")) }, "istanza.json"},
+		"something follows":   {func() []byte { return append(data[:len(data):len(data)], 0) }, "lo zip non è scritto nella forma prevista"},
+		"something before":    {func() []byte { return append([]byte{0}, data...) }, "non è uno zip"},
+		"the tail cut":        {func() []byte { return data[:len(data)-30] }, "lo zip"},
+		"another seal": {func() []byte {
+			return verify.Replace(data, "registro/giorni/2026-11-23/statement.p7s", world().tsa.stamp([]byte("x"), time.Now()))
+		}, "registro/giorni/2026-11-23"},
+		"another time": {func() []byte {
+			return verify.Replace(data, "registro/giorni/2026-11-23/statement.tst", world().tsa.stamp([]byte("x"), time.Now()))
+		}, "statement.tst"},
+	} {
+		r := verify.Check(c.change(), trust)
+		if r.OK || !strings.Contains(r.Broken.Error(), c.named) {
+			t.Errorf("%s: %v", name, r.Broken)
+		}
+	}
+}
+
+// A file whose bytes are anything is no panic.
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte("PK\x03\x04"))
+	f.Fuzz(func(_ *testing.T, data []byte) { verify.Check(data, verify.Trust{}) })
+}
