@@ -21,8 +21,13 @@ const sealName = "Sportello virtuale di prova"
 // takeCertificates gets from the outside world's trust services what a real
 // installation orders once: the certificate of the seal's key, the root
 // under which timestamps are believed, and who signs the trust list.
+// A template none of whose functions seals needs none of them.
 func (s *Supervisor) takeCertificates(ctx context.Context) error {
-	chain, err := s.sealCertificate(ctx)
+	alias := s.sealKey()
+	if alias == "" {
+		return nil
+	}
+	chain, err := s.sealCertificate(ctx, alias)
 	if err != nil {
 		return fmt.Errorf("having the seal's key certified: %w", err)
 	}
@@ -43,13 +48,18 @@ func (s *Supervisor) takeCertificates(ctx context.Context) error {
 	)
 }
 
-// sealCertificate sends the public half of the key to be certified. The same
-// key gets the same certificate at each start.
-func (s *Supervisor) sealCertificate(ctx context.Context) ([]byte, error) {
+// sealKey is the alias of the key that the functions seal with.
+func (s *Supervisor) sealKey() string {
 	alias := ""
 	for _, f := range s.cloud.Functions {
 		alias = max(alias, f.Environment["SEAL_KEY"])
 	}
+	return alias
+}
+
+// sealCertificate sends the public half of the key to be certified. The same
+// key gets the same certificate at each start.
+func (s *Supervisor) sealCertificate(ctx context.Context, alias string) ([]byte, error) {
 	public, err := s.services.Keys.Public(alias)
 	if err != nil {
 		return nil, fmt.Errorf("finding the key of seals %q: %w", alias, err)

@@ -70,9 +70,12 @@ func Promise(chamber, day, event, id string, now time.Time) step.Owed {
 
 // Wait is after how long a service that did not answer is asked again; Patience is how long that goes on before the sweep counts its tries,
 // and after five opens a problem: a revocation service that is down for a day is mended by its owner, not by us.
+// End is when nobody is asked any more: what has not been told by then (an issuer that no longer tells of certificates that expired) will not be,
+// and the office decides on what there is.
 const (
 	Wait     = 10 * time.Minute
 	Patience = 24 * time.Hour
+	End      = 30 * 24 * time.Hour
 )
 
 // Config is what the step needs; every field is required.
@@ -121,9 +124,12 @@ func (d *Desk) Settle(ctx context.Context, e queue.Envelope) error {
 			changes.Add(casefile.Row(v.item, v.item.Key, v.file))
 			d.tell(ctx, &changes, c, owed, v.file)
 		}
-		if open {
+		if open && d.Now().Before(owed.CreatedAt.Add(End)) {
 			changes.Add(d.later(owed, item))
 			return changes.Commit(ctx, d.Table)
+		}
+		if open {
+			d.give(ctx, &changes, c, owed)
 		}
 		paid, err := problems.Paid(ctx, d.Table, owed, item, d.Now())
 		if err != nil {
@@ -175,6 +181,17 @@ func (d *Desk) tell(ctx context.Context, changes *casefile.Changes, c casefile.C
 	change, ok, err := problems.Open(ctx, d.Table, c.Chamber, problems.Problem{
 		ID: "SIG-" + a.ID, Kind: problems.BadSignature, At: now, Application: c.ID,
 		Text: "La firma di un documento, che al momento della presentazione non era verificabile, non è valida: decidere se chiedere un'integrazione.",
+	})
+	if ok || err != nil {
+		changes.Add(change, err)
+	}
+}
+
+// give hands the question to the office: nobody has answered in a month.
+func (d *Desk) give(ctx context.Context, changes *casefile.Changes, c casefile.Case, owed step.Owed) {
+	change, ok, err := problems.Open(ctx, d.Table, c.Chamber, problems.Problem{
+		ID: "SIG-" + owed.Event, Kind: problems.BadSignature, At: d.Now(), Application: c.ID,
+		Text: "La firma di un documento non è stata verificabile in un mese di tentativi: decidere se chiedere un'integrazione.",
 	})
 	if ok || err != nil {
 		changes.Add(change, err)

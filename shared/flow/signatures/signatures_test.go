@@ -239,6 +239,20 @@ func TestAVerdictThatNeverComesIsAProblem(t *testing.T) {
 	}
 }
 
+// An answer that will never come is not waited for without end: the office decides on what there is.
+func TestAVerdictIsNotAskedForWithoutEnd(t *testing.T) {
+	w := flowtest.New(t)
+	id := presentedBlind(t, w)
+	for range 33 {
+		w.Pass(24 * time.Hour)
+		w.Sweep()
+		w.Settle()
+	}
+	if owed(t, w) != 0 || verdict(t, w, id) != "indeterminate" || !slices.Contains(w.Kinds(), problems.BadSignature) || slices.Contains(w.Kinds(), problems.Overdue) {
+		t.Errorf("%d owed, %s, problems %v", owed(t, w), verdict(t, w, id), w.Kinds())
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	c := flowtest.New(t).Verdicts.Config
 	c.Verifier = nil
