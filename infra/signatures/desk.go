@@ -47,18 +47,19 @@ func startDesk(ctx context.Context, program, folder string) (*desk, error) {
 			HTTP string `json:"http"`
 		}
 		if err := json.Unmarshal([]byte(said), &at); err != nil {
-			return nil, errors.Join(fmt.Errorf("reading the outside world's addresses: %w", err), d.stop())
+			d.stop()
+			return nil, fmt.Errorf("reading the outside world's addresses: %w", err)
 		}
 		d.base = at.HTTP
 		return d, nil
 	}
-	return nil, errors.Join(errors.New("the outside world ended before it was ready"), d.stop())
+	d.stop()
+	return nil, errors.New("the outside world ended before it was ready")
 }
 
-func (d *desk) stop() error {
+func (d *desk) stop() {
 	_ = d.process.Process.Signal(syscall.SIGTERM) // it may be gone already
 	_ = d.process.Wait()
-	return nil
 }
 
 // maxAnswer is more than any file of the desk.

@@ -90,7 +90,7 @@ func (i *inspection) tools(ctx context.Context, python, trust string) error {
 	if err != nil {
 		return err
 	}
-	a := anchors{bundle: trust, Revocation: "soft-fail"}
+	a := anchors{bundle: trust}
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
 		file := filepath.Join(i.folder, fmt.Sprintf("root%d.crt", len(a.Roots)))
 		if err := os.WriteFile(file, block.Bytes, 0o600); err != nil {

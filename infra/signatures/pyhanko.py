@@ -1,5 +1,5 @@
-# Judges signed files with pyHanko, one a line: {"file", "content" beside it, "seconds"} -> {"verdict", "words"}. The first line holds the certificates and the
-# revocation lists to judge by; its answer is the version. It is told nothing of what is expected.
+# Judges signed files with pyHanko, one a line: {"file", "content" beside it, "seconds"} -> {"verdict", "words"}. The first line holds the
+# certificates to judge by and whether revocation is asked for; its answer is the version. It is told nothing of what is expected.
 import asyncio
 import hashlib
 import json
@@ -8,7 +8,7 @@ import signal
 import sys
 from importlib.metadata import version
 
-from asn1crypto import cms, crl, x509
+from asn1crypto import cms, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation import (
@@ -34,13 +34,12 @@ class Known:
     def __init__(self, said):
         self.roots = [x509.Certificate.load(read(f)) for f in said["roots"]]
         self.others = [x509.Certificate.load(read(f)) for f in said["intermediates"] or []]
-        self.crls = [crl.CertificateList.load(read(f)) for f in said["crls"] or []]
         self.revocation = said["revocation"]
 
-    # Nothing is fetched. At an instant that is past, lists of today tell what was revoked then.
+    # At an instant that is past, answers of today tell what was revoked then.
     def context(self, moment=None):
-        return ValidationContext(trust_roots=self.roots, other_certs=self.others, crls=self.crls, allow_fetching=False,
-                                 revocation_mode=self.revocation, moment=moment, retroactive_revinfo=moment is not None)
+        return ValidationContext(trust_roots=self.roots, other_certs=self.others, allow_fetching=self.revocation,
+                                 revocation_mode="require" if self.revocation else "soft-fail", moment=moment, retroactive_revinfo=moment is not None)
 
 
 def tell(status):

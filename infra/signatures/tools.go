@@ -18,20 +18,20 @@ import (
 	"sportello/shared/platform/signing/trust"
 )
 
-// anchors are what both tools are given to believe in: they read no trust list.
+// anchors are what both tools are given to believe in: they read no trust list. Revocation OpenSSL has from the lists; pyHanko asks the services
+// that the certificates name, by OCSP, and for the list where that answer settles nothing.
 type anchors struct {
 	Roots         []string `json:"roots"`         // files, DER
 	Intermediates []string `json:"intermediates"` // files, DER
-	CRLs          []string `json:"crls"`          // files, DER
-	Revocation    string   `json:"revocation"`    // pyHanko's name for what to make of a status that is not known
+	Revocation    bool     `json:"revocation"`    // must be known of every certificate
 
-	bundle string // all of it in one PEM file, for OpenSSL
+	bundle string // all of it and the revocation lists in one PEM file, for OpenSSL
 }
 
 // gather fetches the authorities that stand on the trust list or above one that does, whatever their status there, with their revocation
 // lists. An authority that no list knows is left out.
 func gather(ctx context.Context, base string, list *trust.List, folder string) (a anchors, err error) {
-	a.Revocation = "require"
+	a.Revocation = true
 	answer, err := ask(ctx, base+"/control/trust", "", nil)
 	if err != nil {
 		return a, err
@@ -70,14 +70,14 @@ func gather(ctx context.Context, base string, list *trust.List, folder string) (
 			return a, err
 		}
 		file := filepath.Join(folder, authority.Name)
-		if err := errors.Join(os.WriteFile(file+".crt", der, 0o600), os.WriteFile(file+".crl", crl, 0o600)); err != nil {
+		if err := os.WriteFile(file+".crt", der, 0o600); err != nil {
 			return a, err
 		}
 		kind := &a.Intermediates
 		if bytes.Equal(c.RawIssuer, c.RawSubject) {
 			kind = &a.Roots
 		}
-		*kind, a.CRLs = append(*kind, file+".crt"), append(a.CRLs, file+".crl")
+		*kind = append(*kind, file+".crt")
 		bundle.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 		bundle.Write(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: crl}))
 	}
