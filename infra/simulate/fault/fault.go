@@ -53,6 +53,7 @@ type Frame struct {
 	// Faulty is set once something was injected: an error of this step proves nothing any more.
 	Faulty bool
 	outer  string // the part it was in before it began to compare a book with its archive
+	probed bool   // a book was looked for in the archive, and is not there
 	// Meeting offers what may run in the middle of this step, such as the second delivery of the same messages.
 	Meeting func()
 }

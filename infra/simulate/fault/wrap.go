@@ -22,6 +22,9 @@ var _ table.Table = Table{}
 
 // Get implements table.Table.
 func (t Table) Get(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
+	if f := t.Frame(); f != nil && f.probed {
+		f.Part, f.probed = f.outer, false // there is no such book: nothing was opened
+	}
 	if f := t.Frame(); f != nil && t.Part != nil {
 		if part := t.Part(f.Step, keys[0]); part != "" {
 			f.Part = part
@@ -92,6 +95,9 @@ func (s Store) List(ctx context.Context, prefix, after string, limit int) (keys 
 		keys, err = s.Inner.List(ctx, prefix, after, limit)
 		return err
 	})
+	if f != nil && f.Part == s.Opening {
+		f.probed = what == "blocks" && limit == 1 && len(keys) == 0
+	}
 	if f != nil && f.Part == s.Opening && what == "seals" && len(keys) == 0 {
 		f.Part = f.outer
 	}

@@ -25,7 +25,7 @@ func (a *Authority) Stamp(content []byte) ([]byte, error) {
 	if a.Down {
 		return nil, ErrDown
 	}
-	if !a.Calm && a.Random.Float64() < 0.02 {
+	if !a.Calm && a.Random.Float64() < 0.08 {
 		return nil, sealing.ErrRefused
 	}
 	a.stamped++

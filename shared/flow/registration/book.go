@@ -42,20 +42,31 @@ func (d *Desk) load(ctx context.Context, book string, events ...string) (ledger.
 
 // past reads the book of an earlier year, compared with the archive as load does; such a book is never created.
 func (d *Desk) past(ctx context.Context, book string) (ledger.State, error) {
-	if d.compared(book) {
-		return d.ledger.Load(ctx, book)
+	known, absent := d.looked(book)
+	state, err := d.ledger.Load(ctx, book)
+	if known || absent && errors.Is(err, ledger.ErrNoBook) {
+		return state, err
 	}
 	if err := d.compare(ctx, book, false); err != nil {
 		return ledger.State{}, err
 	}
-	state, err := d.ledger.Load(ctx, book)
-	if err != nil {
-		return state, err
-	}
+	state, err = d.ledger.Load(ctx, book)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.rolled[book] = true
-	return state, nil
+	switch {
+	case err == nil:
+		d.rolled[book] = true
+	case errors.Is(err, ledger.ErrNoBook):
+		d.absent[book] = true // as long as it has no head: the archive is not asked again at each day's end
+	}
+	return state, err
+}
+
+// looked tells whether this process has compared a book with the archive, or found that neither table nor archive has it.
+func (d *Desk) looked(book string) (known, absent bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rolled[book], d.absent[book]
 }
 
 // compare takes in what the archive has and the table has not. A book that neither knows is created if it may be.

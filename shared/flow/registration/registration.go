@@ -45,6 +45,7 @@ type Desk struct {
 
 	mu     sync.Mutex
 	rolled map[string]bool // books whose archive this process has compared with the table
+	absent map[string]bool // books of years before the first, which neither has
 	// archived is how far this process knows each book to be in the archive, by seq.
 	archived map[string]uint64
 }
@@ -55,7 +56,7 @@ func New(c Config) (*Desk, error) {
 		c.MailDomain == "" || c.Portal == nil || c.Report == nil || !c.Post.Complete() {
 		return nil, errors.New("registration: incomplete configuration")
 	}
-	return &Desk{Config: c, ledger: ledger.New(c.Register), rolled: map[string]bool{}, archived: map[string]uint64{}}, nil
+	return &Desk{Config: c, ledger: ledger.New(c.Register), rolled: map[string]bool{}, absent: map[string]bool{}, archived: map[string]uint64{}}, nil
 }
 
 // Handle works a batch of the registration queue and returns the ids of the messages to be delivered again. Within a chamber order is
