@@ -278,10 +278,10 @@ func (i *inspection) conclude() error {
 	switch {
 	case bad > 0:
 		return errRefused
-	case len(i.lines) == 0:
-		return errors.New("there is nothing to judge in this folder")
 	case len(i.gaps) > 0:
 		return errPartial
+	case len(i.lines) == 0:
+		return errors.New("there is nothing to judge in this folder")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -41,7 +42,6 @@ func newPyHanko(ctx context.Context, interpreter string, a anchors) (*pyhanko, e
 	p.lines.Buffer(nil, 1<<20)
 	var hello struct{ Version string }
 	if err := p.talk(a, &hello); err != nil {
-		p.stop()
 		return nil, err
 	}
 	p.version = "pyHanko " + hello.Version
@@ -54,13 +54,17 @@ func (p *pyhanko) talk(question, answer any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("asking pyHanko: %w: %.2000s", err, p.errors.String())
-	}
-	if !p.lines.Scan() {
-		return fmt.Errorf("pyHanko ended: %.2000s", p.errors.String())
+	if _, err := p.in.Write(append(line, '\n')); err != nil || !p.lines.Scan() {
+		p.stop() // and what it said at its end is all there
+		return fmt.Errorf("pyHanko ended: %s", lastLine(p.errors.String()))
 	}
 	return json.Unmarshal(p.lines.Bytes(), answer)
+}
+
+// lastLine is what a Python program says in the end of what it died of.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // question is about a file on disk. Content is set when the signature stands beside what is signed.

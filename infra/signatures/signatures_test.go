@@ -144,6 +144,15 @@ func TestErrorWords(t *testing.T) {
 	}
 }
 
+func TestLastLine(t *testing.T) {
+	if got := lastLine("Traceback:\n  File x\nModuleNotFoundError: No module named 'pyhanko'\n"); got != "ModuleNotFoundError: No module named 'pyhanko'" {
+		t.Errorf("got %q", got)
+	}
+	if got := lastLine(""); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSaidTime(t *testing.T) {
 	want := time.Date(2026, 10, 3, 7, 5, 9, 0, time.UTC)
 	if got := saidTime("Policy OID: x\nTime stamp: Oct  3 07:05:09 2026 GMT\nAccuracy: 0x01 seconds\n"); !got.Equal(want) {
