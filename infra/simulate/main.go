@@ -108,7 +108,7 @@ func years(out io.Writer, s settings) error {
 
 // Runs that make up for rare pairs follow only on whole years.
 const (
-	makeUps     = 20
+	makeUps     = 40
 	makeUpDays  = 12
 	makeUpFrom  = 300
 	makeUpSeeds = 1000
