@@ -47,8 +47,12 @@ demo: built $(BIN)/verify ## the way of an application, start to end, through th
 	@$(GO) run ./infra/demo $(ARGS)
 
 .PHONY: verify
-verify: $(BIN)/verify ## check register, archive and packages offline (ARGS=)
-	@$(BIN)/verify $(ARGS)
+verify: $(BIN)/verify ## check register, archive and packages offline (ARGS=), or an evidence file (EVIDENCE=, TRUST=, PEC=)
+	@$(BIN)/verify $(if $(EVIDENCE),-evidence $(EVIDENCE) $(if $(TRUST),-trust $(TRUST)) $(if $(PEC),-pec-ca $(PEC))) $(ARGS)
+
+.PHONY: verifier
+verifier: ## the verifier as one static program, for whoever checks an evidence file offline (GOOS=, GOARCH=)
+	@$(GO) build -trimpath -ldflags=-s -o $(BIN)/sportello-verify ./infra/verify
 
 ##@ To work on it
 .PHONY: check
