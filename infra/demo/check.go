@@ -52,7 +52,7 @@ func (r *report) keep(name string, err error) {
 }
 
 // check holds the invariants against what can be seen from outside.
-func (d *demo) check(ctx context.Context) report {
+func (d *demo) check(ctx context.Context, folder string) report {
 	r := report{Invariants: map[string]string{}}
 	for _, t := range d.cases {
 		r.Cases = append(r.Cases, d.caseOf(ctx, t))
@@ -62,6 +62,7 @@ func (d *demo) check(ctx context.Context) report {
 	} {
 		r.keep(name, hold(ctx))
 	}
+	r.keep("fascicoli", d.offline(ctx, folder, r.Cases))
 	r.grants = d.grants(ctx) // last: what the others ask takes permissions too
 	output, err := road.Verify(ctx, d.verifier, d.Cloud)
 	r.verifier = output

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"sportello/infra/road"
 )
@@ -38,5 +40,27 @@ func (t *told) declared(ctx context.Context, day string) error {
 		return err
 	}
 	t.say("giorno %s firmato, marcato e pubblicato; fascicolo di prova di %d kB, %d kB per l'ufficio", day, len(t.evidence)>>10, len(other)>>10)
+	return nil
+}
+
+// offline keeps every case's evidence file in a folder, and has the verifier read it by itself; a stranger finds none.
+func (d *demo) offline(ctx context.Context, folder string, cases []caseReport) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	for n, t := range d.cases {
+		path := filepath.Join(folder, t.id+".zip")
+		if err := os.WriteFile(path, t.evidence, 0o600); err != nil {
+			return err
+		}
+		if _, err := road.VerifyEvidence(ctx, d.verifier, d.Cloud, path); err != nil {
+			return fmt.Errorf("%s: %w", t.chamber, err)
+		}
+		cases[n].Evidence = &path
+		other := d.cases[(n+1)%len(d.cases)]
+		if _, err := other.citizen.Download(ctx, t.path("/evidence")); err == nil && other.persona != t.persona {
+			return fmt.Errorf("%s: il fascicolo si scarica anche da chi non c'entra", t.chamber)
+		}
+	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -54,7 +55,7 @@ func run(ctx context.Context) error {
 	if err := d.tell(ctx); err != nil {
 		return err
 	}
-	report := d.check(ctx)
+	report := d.check(ctx, filepath.Join(filepath.Dir(*out), "evidence"))
 	report.proveVerifier(ctx, d)
 	report.Seconds = time.Since(began).Round(time.Second).Seconds()
 	if err := report.write(*out); err != nil {

@@ -96,6 +96,12 @@ func VerifyFolder(ctx context.Context, program, data string) (string, error) {
 	return verify(ctx, program, "--data", data)
 }
 
+// VerifyEvidence has the verifier look at an evidence file, with the authorities of the cloud's outside world.
+func VerifyEvidence(ctx context.Context, program string, c *Cloud, file string) (string, error) {
+	outside := filepath.Join(c.Data, "outside")
+	return verify(ctx, program, "-evidence", file, "-trust", filepath.Join(outside, "trust-ca.pem"), "-pec-ca", filepath.Join(outside, "pec-ca.pem"))
+}
+
 func verify(ctx context.Context, program string, args ...string) (string, error) {
 	program, err := filepath.Abs(program)
 	if err != nil {
