@@ -148,7 +148,7 @@ func (m *memory) turn(ctx context.Context, keys []string, rows [][2]string, at i
 		body[at] ^= mask
 		said := m.noticed(ctx)
 		body[at] ^= mask
-		if said == "" {
+		if said == "" && !m.alone(key) {
 			return fmt.Sprintf("%s, byte %d, bit %#x", key, at, mask)
 		}
 		return ""
@@ -170,6 +170,13 @@ func (m *memory) turn(ctx context.Context, keys []string, rows [][2]string, at i
 		return ""
 	}
 	return ""
+}
+
+// alone: nothing vouches for a package before its receipt has come; the audit says so.
+func (m *memory) alone(key string) bool {
+	folder, pack := strings.CutSuffix(key, "package.zip")
+	_, receipted := m.objects[folder+"receipt.p7m"]
+	return pack && !receipted
 }
 
 // deceive changes the copy as somebody would who knows how it is made; it prints what was named, and returns what was not.

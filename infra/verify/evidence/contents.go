@@ -279,7 +279,7 @@ func (c *checking) receipt(m mail, path string, message []byte) (carried bool, e
 		return false, finding.At(path, "", "è la ricevuta di un altro messaggio")
 	}
 	c.holds("%s: ricevuta di %s firmata da «%s»", path, certified.Kind, c.key("gestore PEC", signer))
-	c.leave("pec/*-*.eml, intestazioni esterne delle ricevute: il gestore firma il contenuto, non la busta")
+	c.leave("pec/*-*.eml, intestazioni esterne delle ricevute e della parte con la firma: il gestore firma il contenuto, non la busta")
 	c.compared(c.trust.Mail, "ricevute PEC")
 	if certified.Kind != "avvenuta-consegna" || certified.Original == nil || message == nil {
 		return false, nil

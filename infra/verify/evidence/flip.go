@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+
+	"sportello/infra/verify/letter"
 )
 
 // Flip turns single bits of a file that holds, one after the other, and returns those that are not noticed. Every second one is turned inside a
@@ -22,7 +25,7 @@ func Flip(data []byte, trust Trust, n int, seed uint64) (unseen []string) {
 			}
 			continue
 		}
-		if path, at, again := repacked(data, r); !argued(path) && Check(again, trust).OK {
+		if path, at, again := repacked(data, r); !argued(path, at, again) && Check(again, trust).OK {
 			unseen = append(unseen, fmt.Sprintf("%s, byte %d, e zip ed elenco riscritti", path, at))
 		}
 	}
@@ -31,9 +34,13 @@ func Flip(data []byte, trust Trust, n int, seed uint64) (unseen []string) {
 
 // argued: what nothing authenticates, by path. The reasons are in the report: what explains, what the sportello found of a signature, a payment
 // whose key is elsewhere, the outside of a certified message.
-func argued(path string) bool {
-	return path == "leggimi.txt" || strings.HasPrefix(path, "firme/") || strings.HasSuffix(path, "-payment.jws") || strings.HasSuffix(path, "-payment.json") ||
-		strings.HasPrefix(path, "pec/")
+func argued(path string, at int, data []byte) bool {
+	if path == "leggimi.txt" || strings.HasPrefix(path, "firme/") || strings.HasSuffix(path, "-payment.jws") || strings.HasSuffix(path, "-payment.json") {
+		return true
+	}
+	files, err := unzip(data)
+	n := slices.IndexFunc(files, func(f file) bool { return f.name == path })
+	return err == nil && n >= 0 && strings.HasPrefix(path, "pec/") && letter.Unsigned(files[n].body, at)
 }
 
 // repacked turns one bit of a file and makes list and zip fit.

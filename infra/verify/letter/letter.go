@@ -129,6 +129,26 @@ func open(raw []byte, roots *signature.Roots) (*signature.Signed, []byte, error)
 	return signed, parts[0], nil
 }
 
+// Unsigned tells whether a byte of a certified message is of its cover: outside the part that its provider signed and the signature itself, where
+// nobody signs anything. A message that is not signed has no cover.
+func Unsigned(raw []byte, at int) bool {
+	fields, body, err := split(raw)
+	if err != nil {
+		return at < bytes.Index(raw, []byte("\n--"))
+	}
+	mediaType, params, err := mime.ParseMediaType(fields.Get("Content-Type"))
+	if err != nil || mediaType != "multipart/signed" {
+		return false
+	}
+	parts := bodyParts(body, params["boundary"])
+	if len(parts) != 2 {
+		return false
+	}
+	first, second := bytes.Index(raw, parts[0]), bytes.LastIndex(raw, parts[1])
+	_, der, _ := bytes.Cut(parts[1], []byte("\r\n\r\n"))
+	return at < first || at >= first+len(parts[0]) && at < second+len(parts[1])-len(der) || at >= second+len(parts[1])
+}
+
 // lines makes every line end with CRLF.
 func lines(b []byte) []byte {
 	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
