@@ -136,16 +136,18 @@ func (d *Desk) closed(ctx context.Context, owed step.Owed, item table.Item) erro
 	if err != nil {
 		return err
 	}
-	statement := step.Owed{Kind: step.Statement, Chamber: owed.Chamber, Day: owed.Day, Event: owed.Event, CreatedAt: d.Now()}
-	if _, _, there, err := step.Read(ctx, d.Applications, statement.Key()); err != nil {
+	key := step.Owed{Kind: step.Statement, Chamber: owed.Chamber, Day: owed.Day, Event: owed.Event}.Key()
+	statement, row, there, err := step.Read(ctx, d.Applications, key)
+	if err != nil {
 		return err
-	} else if !there { // it is when a day was promised twice
-		promise, err := statement.Promise()
-		if err != nil {
-			return err
-		}
-		changes = append(changes, promise)
 	}
+	if !there { // it is when a day was promised twice: then it is only looked at sooner
+		statement = step.Owed{Kind: step.Statement, Chamber: owed.Chamber, Day: owed.Day, Event: owed.Event, CreatedAt: d.Now()}
+	}
+	if row, err = statement.Row(row, d.Now().Add(step.FirstSweep)); err != nil {
+		return err
+	}
+	changes = append(changes, table.Put(row))
 	err = d.Applications.Commit(ctx, changes...)
 	if errors.Is(err, table.ErrConflict) {
 		return nil // another delivery was quicker
