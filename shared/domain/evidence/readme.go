@@ -3,12 +3,18 @@ package evidence
 import (
 	"fmt"
 	"strings"
+
+	"sportello/shared/domain/catalogue"
 )
 
 // readme tells a person what the file is and how to check it. It proves nothing by itself.
 func (m Manifest) readme() string {
 	var t strings.Builder
-	fmt.Fprintf(&t, readmeHead, m.Application, m.Chamber, m.Service)
+	chamber, service := m.Chamber, m.Service
+	if known, err := catalogue.Find(chamber, service); err == nil {
+		chamber, service = known.Chamber.Name, known.Title
+	}
+	fmt.Fprintf(&t, readmeHead, m.Application, chamber, service)
 	t.WriteString("COSA MANCA\n\n")
 	if len(m.Missing) == 0 {
 		t.WriteString("Nulla: il fascicolo è completo per quanto è accaduto finora.\n")
@@ -21,11 +27,13 @@ func (m Manifest) readme() string {
 }
 
 const readmeHead = `FASCICOLO DI PROVA
-pratica %s, Camera di commercio di %s, servizio %s
+pratica %s
+%s
+servizio: %s
 
 COS'È
 
-Questo file prova, anche senza il sportello che lo ha prodotto, che cosa è stato presentato, con quale numero è stato
+Questo file prova, anche senza lo sportello che lo ha prodotto, che cosa è stato presentato, con quale numero è stato
 registrato al protocollo, e che il registro di quel giorno è stato chiuso, sigillato e marcato temporalmente con quella
 registrazione dentro. Riguarda solo questa pratica: di altri non dice nulla. Contiene dati personali: va custodito.
 
