@@ -68,12 +68,13 @@ func Promise(chamber, day, event, id string, now time.Time) step.Owed {
 	return step.Owed{Kind: step.Verify, Chamber: chamber, Day: day, Event: event, Application: id, CreatedAt: now, Waits: now.Add(Wait)}
 }
 
-// Wait is after how long a service that did not answer is asked again; Patience is how long that goes on before the sweep counts its tries,
+// Wait is after how long a service that did not answer is asked again, in the first hour, and Later from then on; Patience is how long that goes on before the sweep counts its tries,
 // and after five opens a problem: a revocation service that is down for a day is mended by its owner, not by us.
 // End is when nobody is asked any more: what has not been told by then (an issuer that no longer tells of certificates that expired) will not be,
 // and the office decides on what there is.
 const (
 	Wait     = 10 * time.Minute
+	Later    = time.Hour
 	Patience = 24 * time.Hour
 	End      = 30 * 24 * time.Hour
 )
@@ -200,9 +201,13 @@ func (d *Desk) give(ctx context.Context, changes *casefile.Changes, c casefile.C
 
 // later leaves the question to the sweep.
 func (d *Desk) later(owed step.Owed, item table.Item) (table.Change, error) {
-	if d.Now().Before(owed.CreatedAt.Add(Patience)) {
-		owed.Attempts, owed.Waits = 0, d.Now().Add(Wait)
+	now, wait := d.Now(), Wait
+	if now.After(owed.CreatedAt.Add(Later)) {
+		wait = Later
 	}
-	item, err := owed.Row(item, d.Now().Add(Wait))
+	if now.Before(owed.CreatedAt.Add(Patience)) {
+		owed.Attempts, owed.Waits = 0, now.Add(wait)
+	}
+	item, err := owed.Row(item, now.Add(wait))
 	return table.Put(item), err
 }
