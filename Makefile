@@ -74,6 +74,10 @@ test: $(TALLY) ## everything, fast things first; ends with "N passed, N failed, 
 simulate: ## a year of a chamber in one process, crashing between any two effects (SEEDS=, SEED= to replay)
 	@$(GO) run ./infra/simulate $(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS)) $(ARGS)
 
+.PHONY: rush
+rush: built $(BIN)/verify ## 3,000 applications of both services while functions are killed at random (ARGS="-n 300 -seed 2"; infra/rush)
+	@$(GO) run ./infra/rush $(ARGS)
+
 .PHONY: bench
 bench: $(LOCAL) ## speed, size and cost as JSON lines, held to their bounds (ARGS="-only=… -quick -volume=…"; infra/bench)
 	@: "Standard output is for the measurements alone."

@@ -31,6 +31,7 @@ var rules = []rule{
 	{"functions/", []string{"shared/"}, nil, "no function imports another"},
 	{"infra/verify", []string{"infra/verify"}, nil, "the verifier has a reading path of its own"},
 	{"infra/demo", []string{"infra/demo", "infra/road"}, nil, "the demo goes through the public APIs only"},
+	{"infra/rush", []string{"infra/rush", "infra/road"}, nil, "the crowd goes through the public APIs only"},
 	{"infra/road", []string{"infra/road"}, nil, "it stands outside: everything goes over the wire"},
 }
 
