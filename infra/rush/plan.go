@@ -69,6 +69,7 @@ type filed struct {
 
 	id        string
 	presented road.Submitted
+	shown     bool // its number is in the case
 	failed    error
 }
 

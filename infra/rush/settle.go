@@ -55,10 +55,28 @@ func (r *rush) missing(ctx context.Context, wanted func(*filed) bool) (int, erro
 // look is how often the registers are read: each reading takes many pages, and a chamber's key has its limit.
 const look = 5 * time.Second
 
-// numbered waits until the wanted cases have their numbers, or patience ends: the schedules run by themselves meanwhile.
+// untold counts the wanted cases that do not show their number yet: it is in the register first, and a killed function may hold up the rest.
+func (r *rush) untold(ctx context.Context, wanted func(*filed) bool) int {
+	var left []*filed
+	for _, f := range r.cases {
+		if wanted(f) && !f.shown {
+			left = append(left, f)
+		}
+	}
+	r.abreast(left, func(c *client, f *filed) {
+		v, err := c.view(ctx, f)
+		f.shown = err == nil && v.Protocol != nil
+	})
+	return len(slices.DeleteFunc(left, func(f *filed) bool { return f.shown }))
+}
+
+// numbered waits until the wanted cases have and show their numbers, or patience ends: the schedules run by themselves meanwhile.
 func (r *rush) numbered(ctx context.Context, wanted func(*filed) bool, patience time.Duration) error {
 	for deadline := time.Now().Add(patience); ; {
 		missing, err := r.missing(ctx, wanted)
+		if err == nil && missing == 0 {
+			missing = r.untold(ctx, wanted)
+		}
 		if err != nil || missing == 0 || time.Now().After(deadline) {
 			return err
 		}
