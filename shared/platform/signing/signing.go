@@ -49,6 +49,10 @@ func New(c Config) (*Verifier, error) {
 	return &Verifier{c}, nil
 }
 
+// patience is how long the services of others are waited for, for one file: who presents it waits too, and their request ends at 29 s. What was
+// not answered by then is not verifiable now.
+const patience = 10 * time.Second
+
 // Verify says what the signatures of a file are worth. At is the time that counts where no trusted timestamp proves an earlier one: the
 // presentation. An error is a fault of reading; a bad file is a verdict.
 func (v *Verifier) Verify(ctx context.Context, file io.ReaderAt, size int64, at time.Time) (signature.Report, error) {
@@ -65,7 +69,9 @@ func (v *Verifier) Verify(ctx context.Context, file io.ReaderAt, size int64, at 
 	}
 	sum := sha256.Sum256(data)
 	c.report.SHA256 = hex.EncodeToString(sum[:])
-	c.file(ctx, data)
+	asking, end := context.WithTimeout(ctx, patience)
+	defer end()
+	c.file(asking, data)
 	c.report.Conclude()
 	return c.report, nil
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -590,6 +591,31 @@ func TestBoundedQuestions(t *testing.T) {
 	if r := verify(t, w, signingtest.Envelope(document, style{}, signers...)); r.Verdict != signature.Indeterminate || len(w.Asked) > 24 {
 		t.Errorf("%s, %d questions", r.Code, len(w.Asked))
 	}
+}
+
+// TestPatience: services that take a question and never answer do not hold up who presents the file: it is not verifiable now, long before their
+// request ends.
+func TestPatience(t *testing.T) {
+	w := signingtest.New(t)
+	s := scene{w, t}
+	file := signingtest.Envelope(document, style{}, s.person(options{}), s.person(options{Name: "Marco Bianchi", TaxCode: "X"}), s.person(options{Name: "Anna Neri", TaxCode: "Y"}))
+	synctest.Test(t, func(t *testing.T) {
+		mute := func(ctx context.Context, _, _ string, _ []byte) ([]byte, error) {
+			ctx, end := context.WithTimeout(ctx, 5*time.Second)
+			defer end()
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		v, err := signing.New(signing.Config{List: w.List, Fetch: mute, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		r, err := v.Verify(t.Context(), bytes.NewReader(file), int64(len(file)), now)
+		if waited := time.Since(began); err != nil || r.Code != signature.Unreachable || waited > 12*time.Second {
+			t.Errorf("%s after %s, %v", r.Code, waited, err)
+		}
+	})
 }
 
 func FuzzVerify(f *testing.F) {
