@@ -94,7 +94,7 @@ func FilePaid(changes *casefile.Changes, filing Filing, a application.Applicatio
 		return owed
 	}
 	changes.Add(owed.Promise())
-	changes.Add(casefile.Row(pending, pending.Key, Pending{Event: event, Application: a.ID, PresentedAt: a.PresentedAt()}))
+	changes.Add(casefile.Row(pending, layout.Pending(a.Chamber, owed.Day, event), Pending{Event: event, Application: a.ID, PresentedAt: a.PresentedAt()}))
 	return owed
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -175,7 +176,7 @@ func (d *Desk) register(ctx context.Context, s *settling, a application.Applicat
 		return step.Owed{}, err
 	}
 	pending, err := table.One(ctx, d.Table, layout.Pending(a.Chamber, register.Date(a.PresentedAt()), a.Submission.Event))
-	if err != nil {
+	if err != nil && !errors.Is(err, table.ErrNotFound) { // a row that is gone is written anew: money waits for no list
 		return step.Owed{}, err
 	}
 	filing := correspondence.Application(a, service, casefile.Form(files))
