@@ -380,6 +380,60 @@ func TestNothingExpiresUnasked(t *testing.T) {
 	w.Check()
 }
 
+// late is an institute that takes its time, which goes by meanwhile.
+type late struct {
+	*flowtest.Institute
+	pass func()
+}
+
+func (l late) Status(ctx context.Context, organization, iupd string) (money.Status, error) {
+	l.pass()
+	return l.Institute.Status(ctx, organization, iupd)
+}
+
+// A sweep has other work than payments: an institute that is mute, or slow, costs it one wait or some, though the clock goes on meanwhile.
+func TestSweepIsBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		down bool
+		most int
+	}{"mute": {true, 1}, "slow": {false, 4}} {
+		t.Run(name, func(t *testing.T) {
+			w := flowtest.New(t)
+			for range 12 {
+				w.Checkout(w.Unpaid())
+			}
+			w.Pass(money.FirstAsk)
+			w.Institute.Down, w.Institute.Calls = c.down, 0
+			config := w.Payments.Config
+			config.Institute = late{w.Institute, func() { w.Pass(6 * time.Second) }}
+			desk, err := payment.New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked := func() int {
+				before := w.Institute.Calls
+				for _, item := range w.Applications.Snapshot() {
+					if strings.HasPrefix(item.PK, layout.PaymentPrefix) && item.Key == layout.Payment(strings.TrimPrefix(item.PK, layout.PaymentPrefix)) {
+						_ = desk.Wake(ctx, item.Key) // the sweep reports it and goes on
+					}
+				}
+				return w.Institute.Calls - before
+			}
+			if n := asked(); n == 0 || n > c.most {
+				t.Errorf("asked %d times", n)
+			}
+			w.Institute.Down = false
+			for range 4 {
+				w.Pass(time.Minute)
+				asked()
+			}
+			if w.Institute.Calls < 12 {
+				t.Errorf("%d asked of 12", w.Institute.Calls)
+			}
+		})
+	}
+}
+
 // Money under a number that we never gave goes back; for somebody who is none of ours it is not taken.
 func TestStray(t *testing.T) {
 	w := flowtest.New(t)

@@ -14,23 +14,30 @@ import (
 	"sportello/shared/platform/table"
 )
 
-// sweep bounds what one sweep asks of the institute, which answers in its own time: the sweep has a minute for everything that is due.
+// sweep bounds what one sweep asks of the institute, which answers in its own time: the sweep has a minute for everything that is due. Nobody says
+// here when a sweep begins, and the clock goes on within one: what is asked soon after the first question belongs to it.
 type sweep struct {
 	at    time.Time
 	calls int
+	talk  time.Duration
 	down  bool
 }
 
-// maxCalls is how many payments one sweep looks after; the others are put off by a minute.
-const maxCalls = 50
+// maxCalls is how many payments one sweep looks after, and maxTalk how long it talks about them; the others are put off by a minute. A sweep is over
+// after length.
+const (
+	maxCalls = 50
+	maxTalk  = 20 * time.Second
+	length   = 45 * time.Second
+)
 
 // allowed tells whether this sweep may still ask. An institute that did not answer is left in peace until the next.
 func (s *sweep) allowed(now time.Time) bool {
-	if !s.at.Equal(now) {
+	if now.Before(s.at) || now.Sub(s.at) >= length {
 		*s = sweep{at: now}
 	}
 	s.calls++
-	return !s.down && s.calls <= maxCalls
+	return !s.down && s.calls <= maxCalls && s.talk < maxTalk
 }
 
 // Wake does what is due about a payment: the position is made, the institute is asked what it never told, refunds are ordered, and what was not
@@ -47,7 +54,9 @@ func (d *Desk) Wake(ctx context.Context, key table.Key) error {
 	if !d.sweep.allowed(now) {
 		return d.change(ctx, p.IUV, func(p *money.Payment, now time.Time) { p.NextAt = now.Add(time.Minute) })
 	}
-	if err := d.attend(ctx, p, now); err != nil {
+	err = d.attend(ctx, p, now)
+	d.sweep.talk += d.Now().Sub(now)
+	if err != nil {
 		d.sweep.down = true
 		return d.missed(ctx, p.IUV, err)
 	}
