@@ -115,6 +115,7 @@ func TestSubmissionRefusesWhatIsNotSignedAsItMust(t *testing.T) {
 		"altered":              {flowtest.Broken(flowtest.SignedBy(flowtest.Giulia)), "cambiato dopo la firma"},
 		"by somebody else":     {flowtest.SignedBy("VRDNNA85A41F205W"), "non risulta rappresentare"},
 		"by nobody in the law": {flowtest.SignedBy(""), "non risulta rappresentare"},
+		"by a foreign number":  {flowtest.SignedBy("12345678901"), "non risulta rappresentare"},
 	} {
 		w := flowtest.New(t)
 		id := list(t, w)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/identity"
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/signature"
 	"sportello/shared/flow/casefile"
@@ -76,6 +77,8 @@ func (d *Desk) entitled(ctx context.Context, r reading, person string) (bool, er
 		return true, nil
 	case r.Owner.Kind != application.Company:
 		return false, nil
+	case !identity.TaxCode(person).IsPerson():
+		return false, nil // as a foreign number: the register has no answer for it, and its refusal would be taken for silence
 	}
 	yes, err := d.Representation.Represents(ctx, person, r.Owner.TaxCode)
 	if err != nil {
