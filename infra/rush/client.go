@@ -45,8 +45,8 @@ type client struct {
 	profiles map[string]string
 }
 
-// tries is how often something is asked before it is given up.
-const tries = 40
+// tries is how often something is asked before it is given up: a list of trust whose fetching was killed comes with the next minute.
+const tries = 120
 
 // insist does again what got no answer or one of a server in trouble, as the site does. Who was signed out signs in.
 func (c *client) insist(ctx context.Context, kind string, f *filed, do func() error) error {
