@@ -79,6 +79,12 @@ func MustBeSigned(service, field string) bool {
 	return ok && f.Signed
 }
 
+// Takes tells whether the service's form takes a type of document in that place.
+func Takes(service, field, mediaType string) bool {
+	f, ok := uploadField(service, field)
+	return ok && slices.Contains(f.MediaTypes, mediaType)
+}
+
 // Check says what is wrong with a file for this field.
 func (f UploadField) Check(u Upload) []problem.Field {
 	var fields []problem.Field

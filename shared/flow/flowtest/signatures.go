@@ -24,6 +24,9 @@ func SignedBy(taxCode string) string { return "%PDF-1.7 listino, firmato da " + 
 // Broken makes the signature of a file worthless.
 func Broken(file string) string { return file + "alterato\n" }
 
+// Wrapped is in a file that the verifier takes as an envelope around a text.
+const Wrapped = "busta intorno a un testo, "
+
 // Verify implements signatures.Verifier.
 func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at time.Time) (signature.Report, error) {
 	s.Asked++
@@ -33,6 +36,9 @@ func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at 
 	}
 	r := signature.Report{
 		Schema: signature.Schema, Format: signature.PAdES, Verdict: signature.Valid, Code: signature.OK, CheckedAt: s.Now(), ReferenceTime: at, Size: size,
+	}
+	if strings.Contains(string(body), Wrapped) {
+		r.Format, r.Envelopes, r.ContentType = signature.CAdES, 1, "text/plain"
 	}
 	_, rest, signed := strings.Cut(string(body), "firmato da ")
 	if !signed {

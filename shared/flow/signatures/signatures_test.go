@@ -111,11 +111,12 @@ func TestActiveContentIsRefused(t *testing.T) {
 
 func TestSubmissionRefusesWhatIsNotSignedAsItMust(t *testing.T) {
 	for name, test := range map[string]struct{ body, detail string }{
-		"unsigned":             {"%PDF-1.7 un listino", "non è firmato"},
-		"altered":              {flowtest.Broken(flowtest.SignedBy(flowtest.Giulia)), "cambiato dopo la firma"},
-		"by somebody else":     {flowtest.SignedBy("VRDNNA85A41F205W"), "non risulta rappresentare"},
-		"by nobody in the law": {flowtest.SignedBy(""), "non risulta rappresentare"},
-		"by a foreign number":  {flowtest.SignedBy("12345678901"), "non risulta rappresentare"},
+		"unsigned":              {"%PDF-1.7 un listino", "non è firmato"},
+		"altered":               {flowtest.Broken(flowtest.SignedBy(flowtest.Giulia)), "cambiato dopo la firma"},
+		"by somebody else":      {flowtest.SignedBy("VRDNNA85A41F205W"), "non risulta rappresentare"},
+		"by nobody in the law":  {flowtest.SignedBy(""), "non risulta rappresentare"},
+		"around something else": {"%PDF-1.7 " + flowtest.Wrapped + "firmato da " + flowtest.Giulia + "\n", "firma il PDF"},
+		"by a foreign number":   {flowtest.SignedBy("12345678901"), "non risulta rappresentare"},
 	} {
 		w := flowtest.New(t)
 		id := list(t, w)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/identity"
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/signature"
@@ -28,6 +29,10 @@ func (d *Desk) signed(ctx context.Context, r reading) error {
 			return err
 		}
 		r.attachments[i].Signature = &report
+		if report.ContentType != "" && !catalogue.Takes(r.Service, a.Field, report.ContentType) { // an envelope takes in anything
+			fields = append(fields, problem.Field{Pointer: "#/attachments/" + a.Field, Detail: "Nella busta firmata non c'è un documento del tipo richiesto: firma il PDF e carica il nuovo file."})
+			continue
+		}
 		wrong, err := d.wrong(ctx, r, report)
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
+	"strings"
 
 	"sportello/shared/domain/signature"
 	"sportello/shared/platform/cms"
@@ -86,6 +88,7 @@ func (c *check) content(ctx context.Context, data []byte) {
 	if c.report.Envelopes > 0 {
 		sum := sha256.Sum256(data)
 		c.report.ContentSHA256 = hex.EncodeToString(sum[:])
+		c.report.ContentType, _, _ = strings.Cut(http.DetectContentType(data), ";")
 	}
 	switch {
 	case bytes.HasPrefix(data, []byte("%PDF-")):

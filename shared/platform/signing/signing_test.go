@@ -593,6 +593,17 @@ func TestBoundedQuestions(t *testing.T) {
 	}
 }
 
+// What an envelope is around is told by its bytes.
+func TestContentType(t *testing.T) {
+	w := signingtest.New(t)
+	who := scene{w, t}.person(options{})
+	for want, content := range map[string][]byte{"text/plain": document, "application/pdf": signingtest.PDF("x"), "application/octet-stream": {0, 1, 2}} {
+		if r := verify(t, w, signingtest.Envelope(signingtest.Envelope(content, style{}, who), style{}, who)); r.ContentType != want || r.Verdict != signature.Valid {
+			t.Errorf("%s: %s, %s", want, r.ContentType, r.Text)
+		}
+	}
+}
+
 // TestPatience: services that take a question and never answer do not hold up who presents the file: it is not verifiable now, long before their
 // request ends.
 func TestPatience(t *testing.T) {
