@@ -30,7 +30,7 @@ func (d *Desk) signed(ctx context.Context, r reading) error {
 		}
 		r.attachments[i].Signature = &report
 		if report.ContentType != "" && !catalogue.Takes(r.Service, a.Field, report.ContentType) { // an envelope takes in anything
-			fields = append(fields, problem.Field{Pointer: "#/attachments/" + a.Field, Detail: "Nella busta firmata non c'è un documento del tipo richiesto: firma il PDF e carica il nuovo file."})
+			fields = append(fields, problem.Field{Pointer: "#/attachments/" + a.Field, Detail: wrapped})
 			continue
 		}
 		wrong, err := d.wrong(ctx, r, report)
@@ -48,6 +48,8 @@ func (d *Desk) signed(ctx context.Context, r reading) error {
 	p.Fields = fields
 	return p
 }
+
+const wrapped = "Nella busta firmata non c'è un documento del tipo richiesto: firma il PDF e carica il nuovo file."
 
 // wrong says in Italian why a report does not do; empty if it does.
 func (d *Desk) wrong(ctx context.Context, r reading, report signature.Report) (string, error) {
