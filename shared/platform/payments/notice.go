@@ -105,9 +105,10 @@ type keySet struct {
 	now   func() time.Time
 	fetch func(ctx context.Context) (jose.JSONWebKeySet, error)
 
-	mu   sync.Mutex
-	keys jose.JSONWebKeySet
-	at   time.Time
+	mu     sync.Mutex
+	keys   jose.JSONWebKeySet
+	at     time.Time
+	failed time.Time // when they could not be had, last
 }
 
 // A notice may name a key that we have not seen, after a rotation. Keys are asked for again at most this often, or anybody could make us hammer the
@@ -115,6 +116,7 @@ type keySet struct {
 const (
 	keysPause = 30 * time.Second
 	keysLife  = 24 * time.Hour
+	keysRest  = 5 * time.Second // where they could not be had: a true notice comes again
 )
 
 func (k *keySet) named(ctx context.Context, kid string) ([]jose.JSONWebKey, error) {
@@ -125,8 +127,12 @@ func (k *keySet) named(ctx context.Context, kid string) ([]jose.JSONWebKey, erro
 	if len(found) > 0 && age < keysLife || len(found) == 0 && age < keysPause && !k.at.IsZero() {
 		return found, nil
 	}
+	if since := k.now().Sub(k.failed); since >= 0 && since < keysRest {
+		return nil, fmt.Errorf("reading keys: %w: asked a moment ago", ErrUnavailable)
+	}
 	fresh, err := k.fetch(ctx)
 	if err != nil {
+		k.failed = k.now()
 		return nil, err
 	}
 	k.keys, k.at = fresh, k.now()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,33 @@ func TestKeysPause(t *testing.T) {
 	}
 	if len(w.Asked) != 1 {
 		t.Errorf("asked %d times", len(w.Asked))
+	}
+}
+
+// An institute that is down is not asked for each forged notice: everybody would wait.
+func TestKeysRest(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer server.Close()
+	now := time.Now()
+	client, err := payments.New(payments.Config{Base: server.URL, Key: "k", Provider: "istituto", Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := start(t)
+	signature := paymentstest.Detached(t, jose.ES256, "k1", w.Keys["k1"], body())
+	for range 20 {
+		if _, _, err := client.Read(ctx, body(), signature); !errors.Is(err, payments.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(10 * time.Second)
+	_, _, _ = client.Read(ctx, body(), signature)
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
 	}
 }
 
