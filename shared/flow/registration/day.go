@@ -100,9 +100,35 @@ func (d *Desk) firstOpen(ctx context.Context, chamber string, year int) (deadlin
 			return deadline.Date{}, false, nil
 		}
 		day, err := deadline.ParseDate(state.From)
+		if err != nil {
+			return day, false, err
+		}
+		day, err = d.firstPending(ctx, chamber, day)
 		return day, err == nil, err
 	}
 	return deadline.Date{}, false, nil
+}
+
+// unnumbered is for how many days before a register's first number something may have been presented and wait: longer than any payment may take.
+const unnumbered = 31
+
+// firstPending is the first day of a register that has sealed none: that of its first number or, before it in the same year, the first on which
+// something was presented that waits for its payment. The seal of that day lists it.
+func (d *Desk) firstPending(ctx context.Context, chamber string, first deadline.Date) (deadline.Date, error) {
+	for n := unnumbered; n > 0; n-- {
+		day := first.AddDays(-n)
+		if day.Year != first.Year {
+			continue
+		}
+		page, err := d.Applications.Query(ctx, table.Query{PK: layout.PendingDay(chamber, day.String()), Limit: 1})
+		if err != nil {
+			return first, fmt.Errorf("looking for what waits since %s: %w", day, err)
+		}
+		if len(page.Items) > 0 {
+			return day, nil
+		}
+	}
+	return first, nil
 }
 
 // CloseDay seals a day, and promises its statement: under the same swap of the head as a registration, with the list of what was entered and of what was

@@ -656,3 +656,31 @@ func TestDays(t *testing.T) {
 		}
 	}
 }
+
+// A register's first day is not that of its first number when something was presented before that and waits for its payment: the seal of its
+// own day lists it, and its number is a deferred one.
+func TestTheFirstDayMayHaveNoNumber(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	first := register.Date(w.Now())
+	w.Pass(24 * time.Hour)
+	w.Registered()
+	w.Pass(24 * time.Hour)
+	w.CloseDays()
+	w.Settle()
+	data, err := w.Archive.Get(context.Background(), layout.Seal(flowtest.Chamber, first))
+	if err != nil {
+		t.Fatalf("the day is not sealed: %v", err)
+	}
+	seal, err := register.ParseSeal(data)
+	if err != nil || len(seal.Pending) != 1 || seal.Pending[0].Application != id {
+		t.Fatalf("%+v, %v", seal.Pending, err)
+	}
+	w.Checkout(id)
+	w.Tell(w.Pay(id, 300))
+	w.Settle()
+	if p := w.Meta(id).Protocol; p == nil || p.Date != register.Date(w.Now()) {
+		t.Errorf("numbered %+v", p)
+	}
+	w.Check()
+}
