@@ -87,6 +87,7 @@ const (
 	Mail               Kind = "mail"         // a certified message, sent or received
 	MailReceipt        Kind = "mail-receipt" // accettazione, consegna…
 	PaymentReceipt     Kind = "payment"      // the notice that the act was paid for
+	Verification       Kind = "verification" // what was found of a file's signatures
 	Story              Kind = "story"        // the case's timeline
 )
 
@@ -112,6 +113,7 @@ var kinds = map[Kind]struct{ label, formation string }{
 	Mail:               {"Messaggio di posta elettronica certificata", acquired},
 	MailReceipt:        {"Ricevuta di posta elettronica certificata", acquired},
 	PaymentReceipt:     {"Ricevuta di pagamento", acquired},
+	Verification:       {"Rapporto di verifica della firma", grouped},
 	Story:              {"Cronologia della pratica", grouped},
 
 	Records:   {"Registro giornaliero di protocollo", grouped},

@@ -175,7 +175,27 @@ func (g *collecting) attachments() error {
 			d.Primary, d.Protocol = f.Used, g.number(f.Used)
 		}
 		g.list = append(g.list, d)
+		if err := g.verified(f); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// verified packs beside a signed file what was found of its signatures: years from now the services that told of its certificate are silent.
+func (g *collecting) verified(f application.Attachment) error {
+	if f.Signature == nil {
+		return nil
+	}
+	data, err := json.MarshalIndent(f.Signature, "", "  ")
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(data)
+	g.list = append(g.list, preservation.Document{
+		ID: f.ID + "-v", Kind: preservation.Verification, Name: "verifica-firma.json", MediaType: "application/json", Size: int64(len(data)),
+		SHA256: hex.EncodeToString(sum[:]), At: f.Signature.CheckedAt, Flow: preservation.Internal, Primary: f.ID, Open: held(data),
+	})
 	return nil
 }
 

@@ -316,3 +316,28 @@ func list(t *testing.T, body []byte) string {
 	}
 	return names.String()
 }
+
+// What was found of a signature is kept with the signed file, beside the proof of what paid for the act.
+func TestTheVerdictOnASignatureIsPacked(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Checkout(id)
+	w.Tell(w.Pay(id, 300))
+	w.Rest()
+	w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
+	file := w.OfficeFile(id)
+	w.Must(func() error {
+		_, err := w.Office.Decide(ctx, w.Officer(), id, "deposited", "Il listino è depositato.", file)
+		return err
+	})
+	w.Rest()
+	w.Pass(31 * 24 * time.Hour)
+	w.Rest()
+	w.State(id, application.Preserved)
+	listing := list(t, w.Keeper.Packages[id])
+	for _, part := range []string{"verifica-firma.json", "pagamento.jws"} {
+		if !strings.Contains(listing, part) {
+			t.Errorf("%s is missing in\n%s", part, listing)
+		}
+	}
+}

@@ -68,8 +68,7 @@ func (d *Desk) wrong(ctx context.Context, r reading, report signature.Report) (s
 		names = append(names, s.Name)
 	}
 	if len(names) == 0 {
-		// Nobody can be named yet: the list of who issues certificates did not answer.
-		return "", nil
+		return report.Text, nil // who signed must be named, even where nobody can say yet what that is worth
 	}
 	return fmt.Sprintf("Il documento è firmato da %s, che non risulta rappresentare %s: deve firmarlo chi rappresenta l'impresa.",
 		strings.Join(names, ", "), r.Owner.Name), nil
