@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -87,7 +84,7 @@ func (t *told) signed(ctx context.Context, how url.Values) (string, road.Signatu
 		name, mediaType = "listino.pdf.p7m", "application/pkcs7-mime"
 	}
 	how.Set("name", "listino.pdf")
-	raw, err := t.post(ctx, t.Outside+"/control/sign?"+how.Encode(), "application/pdf", road.PDF("Listino prezzi 2027, pagina 1 di 1"))
+	raw, err := t.Sign(ctx, how, road.PDF("Listino prezzi 2027, pagina 1 di 1"))
 	if err != nil {
 		return "", road.Signature{}, err
 	}
@@ -105,25 +102,6 @@ func (t *told) signed(ctx context.Context, how url.Values) (string, road.Signatu
 		}
 	}
 	return "", road.Signature{}, fmt.Errorf("nothing is said of the signature of %s", name)
-}
-
-// post sends bytes to the outside world and returns the answer's.
-func (t *told) post(ctx context.Context, address, mediaType string, body []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, "POST", address, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", mediaType)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	data, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the outside world answers %s: %s", answer.Status, data)
-	}
-	return data, err
 }
 
 // pay pays what buys the act, through the institute; the notice of it arrives twice.

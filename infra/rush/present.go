@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -105,7 +103,7 @@ func (c *client) sign(ctx context.Context, b *road.Browser, f *filed) error {
 		name, mediaType = "listino.pdf.p7m", "application/pkcs7-mime"
 	}
 	how := url.Values{"persona": {f.persona}, "style": {f.style}, "name": {"listino.pdf"}}
-	raw, err := desk(ctx, c.Outside+"/control/sign?"+how.Encode(), road.PDF(fmt.Sprintf("Listino prezzi 2027, n. %d", f.n)))
+	raw, err := c.Sign(ctx, how, road.PDF(fmt.Sprintf("Listino prezzi 2027, n. %d", f.n)))
 	if err != nil {
 		return err
 	}
@@ -161,25 +159,6 @@ func (c *client) judged(ctx context.Context, b *road.Browser, f *filed, file str
 		}
 	}
 	return fmt.Errorf("the signature of %s is not judged yet", file)
-}
-
-// desk sends a file to the signing desk and returns it signed.
-func desk(ctx context.Context, address string, body []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, "POST", address, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/pdf")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	data, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the signing desk answers %s: %s", answer.Status, data)
-	}
-	return data, err
 }
 
 // pay goes to the institute's page and pays there.
