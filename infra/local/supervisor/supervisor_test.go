@@ -59,7 +59,7 @@ func repository(t *testing.T) (root, bin string) {
 			t.Fatalf("%s: %v\n%s", source, err, out)
 		}
 	}
-	if err := errors.Join(os.Mkdir(filepath.Join(bin, "work"), 0o755), os.Link(filepath.Join(bin, "web", "bootstrap"), filepath.Join(bin, "work", "bootstrap"))); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(bin, "worker"), 0o755), os.Link(filepath.Join(bin, "web", "bootstrap"), filepath.Join(bin, "worker", "bootstrap"))); err != nil {
 		t.Fatal(err)
 	}
 	return root, bin

@@ -39,7 +39,7 @@ func TestResolve(t *testing.T) {
 	const role = "arn:aws:iam::000000000000:role/stack-WorkRole"
 	want := &template.Cloud{
 		Functions: []template.Function{{
-			ID: "Work", Name: "stack-Work", ARN: "arn:aws:lambda:eu-south-1:000000000000:function:stack-Work", Folder: "functions/work",
+			ID: "Work", Name: "stack-Work", ARN: "arn:aws:lambda:eu-south-1:000000000000:function:stack-Work", Folder: "functions/worker",
 			Memory: 256, Timeout: 15 * time.Second, Reserved: 10, AsyncRetries: 1, OnFailure: "arn:aws:sqs:eu-south-1:000000000000:stack-dead.fifo",
 			Environment: map[string]string{
 				"STAGE": "test", "TABLE": "stack-Things", "QUEUE": "http://127.0.0.1:8103/000000000000/stack-Jobs.fifo", "KEY": "alias/test-seal",
@@ -190,7 +190,7 @@ func TestUnsupported(t *testing.T) {
 		"gateway's type":    {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseTemplates: { text/html: x } } }", []string{"Chambers", "THROTTLED", "text/html"}},
 		"gateway's header":  {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseParameters: { Headers: { A: method.request.header.B } } } }", []string{"Chambers", "THROTTLED", "header A"}},
 		"gateway's place":   {restAPI, restAPI + ", GatewayResponses: { THROTTLED: { ResponseParameters: { Paths: { A: B } } } }", []string{"Chambers", "Paths"}},
-		"role":              {"CodeUri: functions/work/", "CodeUri: functions/work/\n      Role: arn:aws:iam::000000000000:role/x", []string{"Work", "Role"}},
+		"role":              {"CodeUri: functions/worker/", "CodeUri: functions/worker/\n      Role: arn:aws:iam::000000000000:role/x", []string{"Work", "Role"}},
 		"loop":              {"BucketName: !Join", "BucketName: !Sub '${Documents}'\n      LifecycleConfiguration: !Join", []string{"Documents"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -148,7 +148,7 @@ func Notice(iuv, provider, receipt string) Key {
 func Pending(chamber, day, event string) Key { return Key{PendingDay(chamber, day), event} }
 func PendingDay(chamber, day string) string  { return "PEND#" + chamber + "#" + day }
 
-// Outbox is an effect still owed: kind is REG, RCP, PEC or PRS.
+// Outbox is an effect still owed: its kinds are those of flow/step.
 func Outbox(kind, chamber, day, event string) Key {
 	return Key{"OUT#" + kind + "#" + chamber + "#" + day, event}
 }
