@@ -51,6 +51,7 @@ func (h handler) statistics(ctx context.Context, c call, _ httpapi.None) (statis
 
 // declared shows a day of a register as it was declared, byte for byte: whoever keeps it can hold the register to it.
 func (h handler) declared(ctx context.Context, c call, _ httpapi.None) (sealing.Declared, error) {
+	c.Header().Set("Access-Control-Allow-Origin", "*") // whoever checks the register may do so from a page of their own
 	chamber, day := c.Path("chamber"), c.Path("date")
 	if _, ok := catalogue.ChamberByID(chamber); !ok {
 		return sealing.Declared{}, problem.Hidden()
@@ -61,6 +62,9 @@ func (h handler) declared(ctx context.Context, c call, _ httpapi.None) (sealing.
 	declared, ok, err := sealing.Find(ctx, h.table, chamber, day)
 	if err == nil && !ok {
 		err = problem.Hidden()
+	}
+	if err == nil {
+		c.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // what was declared never changes
 	}
 	return declared, err
 }

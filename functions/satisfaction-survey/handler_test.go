@@ -122,7 +122,11 @@ func TestDeclaredDay(t *testing.T) {
 	w.Rest()
 	f.Values["chamber"], f.Values["date"] = "milano", "2026-11-23"
 	var got sealing.Declared
-	f.Call("declared.json", edgetest.Cookie("")).Is(200, &got)
+	answer := f.Call("declared.json", edgetest.Cookie(""))
+	answer.Is(200, &got)
+	if h := answer.Header; h["cache-control"] != "public, max-age=31536000, immutable" || h["access-control-allow-origin"] != "*" {
+		t.Errorf("headers %v", h)
+	}
 	want, err := w.Archive.Get(context.Background(), layout.Statement("milano", "2026-11-23"))
 	if err != nil || !bytes.Equal(got.Statement, want) || len(got.Signature) == 0 || len(got.Timestamp) == 0 {
 		t.Errorf("%+v, %v", got, err)
@@ -134,7 +138,11 @@ func TestDeclaredDay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f.T = t
 			f.Values["chamber"], f.Values["date"] = at[0], at[1]
-			f.Call("declared.json", edgetest.Cookie("")).Refused(404, problem.NotFound)
+			answer := f.Call("declared.json", edgetest.Cookie(""))
+			answer.Refused(404, problem.NotFound)
+			if answer.Header["cache-control"] != "no-store" { // the day may be there tomorrow
+				t.Errorf("headers %v", answer.Header)
+			}
 		})
 	}
 }
