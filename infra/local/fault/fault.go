@@ -17,10 +17,10 @@ import (
 type Fault struct {
 	ID       string `json:"id"`
 	Function string `json:"function"`
-	// Service is dynamodb, s3, sqs, kms, ssm, smtp or imap.
+	// Service is dynamodb, s3, sqs, kms, ssm, smtp, imap or institute.
 	Service string `json:"service"`
-	// Action is the operation (TransactWriteItems, PutObject, DATA, FETCH…);
-	// empty means any.
+	// Action is the operation (TransactWriteItems, PutObject, DATA, FETCH…), of
+	// the institute the method; empty means any.
 	Action string `json:"action"`
 	// Match is a regular expression on the body, or on path and query.
 	Match string `json:"match,omitempty"`
@@ -49,7 +49,7 @@ type Set struct {
 }
 
 var (
-	services = []string{"dynamodb", "s3", "sqs", "kms", "ssm", "smtp", "imap"}
+	services = []string{"dynamodb", "s3", "sqs", "kms", "ssm", "smtp", "imap", Institute}
 	moments  = []string{"before", "after"}
 	effects  = []string{"kill", "error", "drop"}
 )

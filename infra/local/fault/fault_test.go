@@ -226,3 +226,44 @@ func TestObjectOperations(t *testing.T) {
 		}
 	}
 }
+
+// The institute speaks no protocol of AWS: its calls are named by their method.
+func TestInstitute(t *testing.T) {
+	behind := &service{}
+	upstream := httptest.NewServer(behind)
+	t.Cleanup(upstream.Close)
+	var set fault.Set
+	p, err := fault.NewInstitute(&set, fault.Victim{Function: "WorkFunction"}, upstream.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	for _, f := range []fault.Fault{
+		{Function: "WorkFunction", Service: "s3", When: "before", Effect: "error"},
+		{Function: "WorkFunction", Service: fault.Institute, Action: "POST", Match: "refunds", When: "before", Effect: "error"},
+	} {
+		if _, err := set.Add(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/istituto/refunds", http.StatusAccepted}, {"POST", "/istituto/carts", http.StatusAccepted},
+		{"POST", "/istituto/refunds", http.StatusInternalServerError}, {"POST", "/istituto/refunds", http.StatusAccepted},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), c.method, p.Address()+c.path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != c.want {
+			t.Errorf("%s %s: %s, not %d", c.method, c.path, response.Status, c.want)
+		}
+	}
+}

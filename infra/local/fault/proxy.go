@@ -17,6 +17,7 @@ import (
 type Proxy struct {
 	set      *Set
 	victim   Victim
+	name     func(*http.Request) (service, action string)
 	upstream *url.URL
 	next     http.RoundTripper
 	server   *http.Server
@@ -35,10 +36,22 @@ func NewProxy(set *Set, victim Victim, upstream string, next http.RoundTripper) 
 	if err != nil {
 		return nil, fmt.Errorf("starting fault proxy: %w", err)
 	}
-	p := &Proxy{set: set, victim: victim, upstream: target, listener: listener, next: next}
+	p := &Proxy{set: set, victim: victim, upstream: target, listener: listener, next: next, name: operation.Of}
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = p.server.Serve(listener) }()
 	return p, nil
+}
+
+// Institute is the payment institute among the services: money moves there too.
+const Institute = "institute"
+
+// NewInstitute is a proxy before the payment institute.
+func NewInstitute(set *Set, victim Victim, upstream string) (*Proxy, error) {
+	p, err := NewProxy(set, victim, upstream, http.DefaultTransport)
+	if err == nil {
+		p.name = func(r *http.Request) (string, string) { return Institute, r.Method }
+	}
+	return p, err
 }
 
 // Address is where the function finds the service.
@@ -52,7 +65,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	service, action := operation.Of(r)
+	service, action := p.name(r)
 	f, struck := p.set.Find(Call{
 		Function: p.victim.Function, Service: service, Action: action, Content: []string{string(body), r.URL.RequestURI()},
 	})

@@ -29,6 +29,7 @@ type lines struct {
 // line is what one instance is told.
 type line struct {
 	dynamoDB, s3, sqs, aws, smtp, imap string
+	outside                            string // where the payment institute is
 	authorities                        string
 	closers                            []func()
 }
@@ -60,6 +61,7 @@ func (l *line) environment() map[string]string {
 		"AWS_ENDPOINT_URL": l.aws, "AWS_ENDPOINT_URL_DYNAMODB": l.dynamoDB,
 		"AWS_ENDPOINT_URL_S3": l.s3, "AWS_ENDPOINT_URL_SQS": l.sqs,
 		"PEC_SMTP": l.smtp, "PEC_IMAP": l.imap, "SSL_CERT_FILE": l.authorities,
+		"INSTITUTE_URL": l.outside + instituteFolder,
 	}
 }
 
@@ -67,7 +69,7 @@ func (l *line) environment() map[string]string {
 func (l *lines) straight() *line {
 	a := l.supervisor.addresses
 	return &line{
-		dynamoDB: a.DynamoDB, s3: a.S3, sqs: a.SQS, aws: a.AWS, smtp: a.SMTP, imap: a.IMAP,
+		dynamoDB: a.DynamoDB, s3: a.S3, sqs: a.SQS, aws: a.AWS, smtp: a.SMTP, imap: a.IMAP, outside: a.Outside,
 		authorities: filepath.Join(l.supervisor.config.Data, "outside", "ca.pem"),
 	}
 }
@@ -123,6 +125,12 @@ func (l *lines) proxied(function string, slot int) (*line, error) {
 		}
 		*address = m.Address()
 		made.closers = append(made.closers, m.Close)
+	}
+	if p, err := fault.NewInstitute(set, victim, made.outside); err != nil {
+		problems = append(problems, err)
+	} else {
+		made.outside = p.Address()
+		made.closers = append(made.closers, p.Close)
 	}
 	made.authorities = l.bundle
 	return made, errors.Join(problems...)

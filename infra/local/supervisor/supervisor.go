@@ -155,6 +155,9 @@ func (s *Supervisor) resolve(stored func(string) (string, bool)) (*template.Clou
 	})
 }
 
+// instituteFolder is where in the outside world the payment institute is.
+const instituteFolder = "/istituto"
+
 // parameters are the values of the template's parameters here.
 func (s *Supervisor) parameters() map[string]string {
 	outside := s.addresses.Outside
@@ -166,7 +169,7 @@ func (s *Supervisor) parameters() map[string]string {
 		"SpidIssuer": outside + "/spid", "CieIssuer": outside + "/cie", "OidcClientId": clientID, "InfocamereClientId": clientID, "PdndClientId": clientID, "PdndPurposeId": pdndPurpose,
 		"CompaniesUrl": outside + "/registro-imprese", "InipecUrl": outside + "/inipec",
 		"InadUrl": outside + "/inad", "PdndUrl": outside + "/pdnd", "PreservationUrl": outside + "/conservazione", "TimestampUrl": outside + "/trust/tsa",
-		"InstituteUrl": outside + "/istituto",
+		"InstituteUrl": outside + instituteFolder,
 		"TrustListUrl": outside + "/trust/TSL-IT.xml",
 		"PecSmtp":      s.addresses.SMTP, "PecImap": s.addresses.IMAP, "PecDomain": "sportello.example.it",
 		"AlarmEmail": "allarmi@sportello.example.it",
