@@ -324,8 +324,8 @@ type Position struct {
 // Status is what the institute says of a position when it is asked.
 type Status struct {
 	Found bool
-	// Paid is the fact it never told us, or told us already; nil: not paid.
-	Paid *Notice
+	// Paid are all the receipts, told us already or not, in the order in which they were paid.
+	Paid []Notice
 	// Closed tells that no money will be taken for it any more.
 	Closed bool
 	Raw    []byte // the answer as it came

@@ -34,6 +34,9 @@ type Institute struct {
 	// Orders are the refunds it took, by key; one it was ordered twice is there once.
 	Orders map[string]money.Refund
 
+	// Refuses are the receipts whose money it will not give back.
+	Refuses map[string]bool
+
 	// Meanwhile runs once, before the next position is made.
 	Meanwhile func()
 
@@ -44,15 +47,17 @@ type Institute struct {
 type Position struct {
 	money.Position
 	Closed bool
-	Paid   *money.Notice // the first payment, which is all that it tells
+	Paid   []money.Notice
 }
+
+var errInstitute = fmt.Errorf("%w: %w", payment.ErrSilent, ErrOutside)
 
 var _ payment.Institute = (*Institute)(nil)
 
 // Open implements payment.Institute.
 func (i *Institute) Open(_ context.Context, p money.Position) error {
 	if i.Calls++; i.Down {
-		return ErrOutside
+		return errInstitute
 	}
 	if do := i.Meanwhile; do != nil {
 		i.Meanwhile = nil
@@ -72,7 +77,7 @@ func (i *Institute) Open(_ context.Context, p money.Position) error {
 // Page implements payment.Institute.
 func (i *Institute) Page(_ context.Context, p money.Position, back payment.Return) (string, error) {
 	if i.Calls++; i.Down {
-		return "", ErrOutside
+		return "", errInstitute
 	}
 	if i.Positions[p.IUPD] == nil || back.OK == "" {
 		return "", fmt.Errorf("flowtest: no position %s", p.IUPD)
@@ -83,7 +88,7 @@ func (i *Institute) Page(_ context.Context, p money.Position, back payment.Retur
 // Status implements payment.Institute.
 func (i *Institute) Status(_ context.Context, _, iupd string) (money.Status, error) {
 	if i.Calls++; i.Down {
-		return money.Status{}, ErrOutside
+		return money.Status{}, errInstitute
 	}
 	p := i.Positions[iupd]
 	if p == nil {
@@ -96,9 +101,9 @@ func (i *Institute) Status(_ context.Context, _, iupd string) (money.Status, err
 // Close implements payment.Institute.
 func (i *Institute) Close(_ context.Context, _, iupd string) error {
 	if i.Calls++; i.Down {
-		return ErrOutside
+		return errInstitute
 	}
-	if p := i.Positions[iupd]; p != nil && p.Paid == nil {
+	if p := i.Positions[iupd]; p != nil && len(p.Paid) == 0 {
 		p.Closed = true
 	}
 	return nil
@@ -107,10 +112,13 @@ func (i *Institute) Close(_ context.Context, _, iupd string) error {
 // Refund implements payment.Institute.
 func (i *Institute) Refund(_ context.Context, iuv string, r money.Refund) (bool, error) {
 	if i.Calls++; i.Down {
-		return false, ErrOutside
+		return false, errInstitute
 	}
 	if i.Orders == nil {
 		i.Orders = map[string]money.Refund{}
+	}
+	if i.Refuses[r.Receipt] {
+		return false, fmt.Errorf("flowtest: %w", payment.ErrRefused)
 	}
 	i.Orders[r.Key(iuv)] = r
 	return false, nil
@@ -126,8 +134,8 @@ func (w *World) Pay(id string, cents int) money.Notice {
 		Provider: payment.Provider, Type: money.TypeSettled, Organization: w.TheChamber().TaxCode, IUV: fee.IUV, Cents: cents, PaidAt: w.Now(),
 		Receipt: fmt.Sprintf("R%08d", i.receipts), PSP: "Banca di prova",
 	}
-	if p := i.Positions[money.IUPD(id)]; p != nil && p.Paid == nil {
-		p.Paid = &n
+	if p := i.Positions[money.IUPD(id)]; p != nil {
+		p.Paid = append(p.Paid, n)
 	}
 	if !i.Silent {
 		w.Tell(n)

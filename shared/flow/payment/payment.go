@@ -31,7 +31,15 @@ const Provider = "istituto"
 // Return is where a person's browser goes back to from the institute's page.
 type Return struct{ OK, Cancelled, Failed string }
 
-// Institute is the payment institute. Every call may be repeated; an error means that it did not answer, or not so that anything follows.
+// Errors of an Institute.
+var (
+	// ErrSilent is returned, wrapped, when it did not answer: whatever else it were asked now would not be answered either.
+	ErrSilent = errors.New("payment: the institute does not answer")
+	// ErrRefused is returned, wrapped, by Refund when it does not take the order, whatever the number of tries.
+	ErrRefused = errors.New("payment: the institute refuses")
+)
+
+// Institute is the payment institute. Every call may be repeated; an error means that it did not answer (ErrSilent), or not so that anything follows.
 type Institute interface {
 	// Open makes the position and publishes it; one that is there already, and the same, is fine.
 	Open(ctx context.Context, p money.Position) error

@@ -434,6 +434,97 @@ func TestSweepIsBounded(t *testing.T) {
 	}
 }
 
+// A payment whose refund is refused keeps neither the others waiting nor its own application: what was never told of it is asked for all the same.
+func TestRefusedRefund(t *testing.T) {
+	w := flowtest.New(t)
+	stuck, other := w.Unpaid(), w.Unpaid()
+	w.Checkout(stuck)
+	w.Checkout(other)
+	wrong := w.Pay(stuck, price-100)
+	w.Institute.Refuses = map[string]bool{wrong.Receipt: true}
+	w.Institute.Silent = true
+	w.Pay(other, price)
+	w.Pass(money.FirstAsk + time.Minute)
+	for _, id := range []string{stuck, other} { // in this order: one sweep
+		_ = w.Payments.Wake(ctx, layout.Payment(w.Meta(id).Fee.IUV)) // the sweep reports it and goes on
+	}
+	w.Settle()
+	w.State(other, application.Registered)
+	w.Pay(stuck, price)
+	for range 40 {
+		w.Pass(time.Hour)
+		w.Sweep()
+	}
+	w.Settle()
+	w.State(stuck, application.Registered)
+	if got := w.Kinds(); !slices.Contains(got, problems.Overdue) || !slices.Contains(got, problems.Refund) {
+		t.Errorf("problems %v", got)
+	}
+	w.Institute.Refuses = nil
+	w.Pass(2 * time.Hour)
+	w.Sweep()
+	w.GiveBack()
+	if got := w.Kinds(); len(got) != 0 {
+		t.Errorf("problems %v", got)
+	}
+	w.Check()
+}
+
+// confused is an institute that answers with another payment.
+type confused struct {
+	*flowtest.Institute
+	with money.Notice
+}
+
+func (c confused) Status(context.Context, string, string) (money.Status, error) {
+	return money.Status{Found: true, Paid: []money.Notice{c.with}, Raw: []byte("{}")}, nil
+}
+
+// Told of another payment, nothing is done, neither to the one asked about nor to the other; and the office is told when it goes on.
+func TestToldOfAnother(t *testing.T) {
+	w := flowtest.New(t)
+	id, other := w.Unpaid(), w.Unpaid()
+	w.Checkout(other)
+	w.Institute.Silent = true
+	c := w.Payments.Config
+	c.Institute = confused{w.Institute, w.Pay(other, price)}
+	desk, err := payment.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Checkout(id)
+	for range 8 * 24 {
+		w.Pass(time.Hour)
+		_ = desk.Wake(ctx, layout.Payment(w.Meta(id).Fee.IUV)) // the sweep reports it and goes on
+	}
+	w.State(id, application.AwaitingPayment)
+	w.State(other, application.AwaitingPayment)
+	if got := w.Kinds(); !slices.Equal(got, []problems.Kind{problems.Overdue}) {
+		t.Errorf("problems %v", got)
+	}
+	w.Check()
+}
+
+// A second receipt that is never told is found when the institute is asked once more, and goes back.
+func TestPaidTwiceInSilence(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Checkout(id)
+	w.Pay(id, price)
+	w.Institute.Silent = true
+	w.Pay(id, price)
+	for range 4 {
+		w.Pass(money.Reconcile / 2)
+		w.Sweep()
+	}
+	p := w.Payment(w.Meta(id).Fee.IUV)
+	if len(p.Refunds) != 1 || p.Refunds[0].Reason != money.Twice || len(w.Institute.Orders) != 1 || !p.Closed {
+		t.Errorf("payment %+v", p)
+	}
+	counted(t, w, id, 1)
+	w.Check()
+}
+
 // Money under a number that we never gave goes back; for somebody who is none of ours it is not taken.
 func TestStray(t *testing.T) {
 	w := flowtest.New(t)

@@ -2,7 +2,9 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -57,35 +59,43 @@ func (d *Desk) Wake(ctx context.Context, key table.Key) error {
 	err = d.attend(ctx, p, now)
 	d.sweep.talk += d.Now().Sub(now)
 	if err != nil {
-		d.sweep.down = true
+		d.sweep.down = errors.Is(err, ErrSilent) // one payment that is answered badly is no reason to leave the others
 		return d.missed(ctx, p.IUV, err)
 	}
 	return d.met(ctx, p.IUV)
 }
 
-// attend talks to the institute. Each thing learnt is recorded by itself.
+// attend talks to the institute. Each thing learnt is recorded by itself, and one that it refuses keeps it from none of the others.
 func (d *Desk) attend(ctx context.Context, p money.Payment, now time.Time) error {
+	var failed error
 	for _, r := range p.Refunds {
 		if r.Settled != nil {
 			continue
 		}
-		settled, err := d.Institute.Refund(ctx, p.IUV, r)
-		if err != nil {
-			return fmt.Errorf("ordering refund: %w", err)
-		}
-		if settled {
-			err = d.returned(ctx, p.IUV, r.Receipt, r.Cents)
-		} else if r.Ordered == nil {
-			err = d.change(ctx, p.IUV, func(p *money.Payment, now time.Time) { p.Order(r.Receipt, now) })
-		}
-		if err != nil {
+		err := d.giveBack(ctx, p.IUV, r)
+		if errors.Is(err, ErrSilent) {
 			return err
 		}
+		failed = errors.Join(failed, err)
 	}
 	if p.Application == "" || p.Closed {
-		return nil
+		return failed
 	}
-	return d.ask(ctx, p, now)
+	return errors.Join(failed, d.ask(ctx, p, now))
+}
+
+// giveBack orders a refund, or asks what became of the order.
+func (d *Desk) giveBack(ctx context.Context, iuv string, r money.Refund) error {
+	settled, err := d.Institute.Refund(ctx, iuv, r)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ordering refund: %w", err)
+	case settled:
+		return d.returned(ctx, iuv, r.Receipt, r.Cents)
+	case r.Ordered == nil:
+		return d.change(ctx, iuv, func(p *money.Payment, now time.Time) { p.Order(r.Receipt, now) })
+	}
+	return nil
 }
 
 // ask learns from the institute whether the payment was made.
@@ -102,14 +112,10 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		}
 		return d.open(ctx, p.IUV, position)
 	}
-	iupd := money.IUPD(p.Application)
-	status, err := d.Institute.Status(ctx, p.Organization, iupd)
-	if err != nil {
-		return fmt.Errorf("asking for the payment: %w", err)
-	}
+	status, told, err := d.status(ctx, p)
 	switch {
-	case status.Paid != nil && p.Decide(*status.Paid) != money.Known:
-		return d.Record(ctx, *status.Paid, Raw{status.Raw, JSON})
+	case err != nil || told:
+		return err
 	case p.Paid != nil:
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Closed = true })
 	case !status.Found && !over:
@@ -118,18 +124,37 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		return nil
 	}
 	// Over. What was paid by a receipt that we gave back, is closed, or was never there takes no more money.
-	if status.Found && status.Paid == nil && !status.Closed {
-		if err := d.Institute.Close(ctx, p.Organization, iupd); err != nil {
+	if status.Found && len(status.Paid) == 0 && !status.Closed {
+		if err := d.Institute.Close(ctx, p.Organization, money.IUPD(p.Application)); err != nil {
 			return fmt.Errorf("closing the position: %w", err)
 		}
-		if status, err = d.Institute.Status(ctx, p.Organization, iupd); err != nil {
-			return fmt.Errorf("asking for the payment: %w", err)
-		}
-		if status.Paid != nil { // in this very moment
-			return d.Record(ctx, *status.Paid, Raw{status.Raw, JSON})
+		if _, told, err := d.status(ctx, p); err != nil || told { // paid in this very moment
+			return err
 		}
 	}
 	return d.expire(ctx, p.IUV)
+}
+
+// status asks what the institute knows of a payment, and records what it never told; told tells that there was some of that. An answer about
+// another payment says nothing about this one.
+func (d *Desk) status(ctx context.Context, p money.Payment) (status money.Status, told bool, err error) {
+	status, err = d.Institute.Status(ctx, p.Organization, money.IUPD(p.Application))
+	if err != nil {
+		return status, false, fmt.Errorf("asking for the payment: %w", err)
+	}
+	if slices.ContainsFunc(status.Paid, func(n money.Notice) bool { return n.IUV != p.IUV }) {
+		return status, false, errors.New("asking for the payment: told of another")
+	}
+	for _, n := range status.Paid {
+		if p.Decide(n) == money.Known {
+			continue
+		}
+		told = true
+		if err := d.Record(ctx, n, Raw{status.Raw, JSON}); err != nil {
+			return status, told, err
+		}
+	}
+	return status, told, nil
 }
 
 // expire ends a payment that can no longer be made; an application that waited for it ends with it. It was never registered, nothing of it is
@@ -194,6 +219,17 @@ func (d *Desk) met(ctx context.Context, iuv string) error {
 	})
 }
 
+// complaint says to the office what is wrong with the institute.
+func complaint(cause error) string {
+	switch {
+	case errors.Is(cause, ErrRefused):
+		return "L'istituto di pagamento rifiuta più volte di restituire una somma: va chiarito con l'istituto. Si continua a chiederlo."
+	case errors.Is(cause, ErrSilent):
+		return "L'istituto di pagamento non risponde a più domande su un pagamento: si continua a chiedere."
+	}
+	return "Più domande all'istituto di pagamento su un pagamento non hanno avuto una risposta che si capisca: si continua a chiedere."
+}
+
 // patience is after how many silences in a row the office is told.
 const patience = 5
 
@@ -212,7 +248,7 @@ func (d *Desk) missed(ctx context.Context, iuv string, cause error) error {
 		if p.Misses >= patience {
 			opened, ok, err := problems.Open(ctx, d.Table, p.Chamber, problems.Problem{
 				ID: problems.InstituteOf(iuv), Kind: problems.Overdue, At: now, Application: p.Application,
-				Text: "L'istituto di pagamento non risponde a più domande su un pagamento: si continua a chiedere.",
+				Text: complaint(cause),
 			})
 			if err != nil {
 				return err

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,17 +174,22 @@ func (c *Client) Open(ctx context.Context, p money.Position) error {
 	return c.caller.Unexpected(a)
 }
 
+// receipt is a payment that was made, as GPD tells it within an option.
+type receipt struct {
+	ID     string    `json:"idReceipt"`
+	Amount int       `json:"amount"`
+	PaidAt time.Time `json:"paymentDate"`
+	PSP    string    `json:"pspCompany"`
+}
+
 // answer is a position as GPD tells it.
 type answer struct {
+	IUPD    string `json:"iupd"`
 	Status  string `json:"status"`
 	Options []struct {
-		IUV       string    `json:"iuv"`
-		Amount    int       `json:"amount"`
-		Status    string    `json:"status"`
-		PaidAt    time.Time `json:"paymentDate"`
-		Receipt   string    `json:"idReceipt"`
-		PSP       string    `json:"pspCompany"`
-		Recipient string    `json:"organizationFiscalCode"`
+		receipt
+		IUV    string `json:"iuv"`
+		Status string `json:"status"`
 	} `json:"paymentOption"`
 	raw []byte
 }
@@ -203,10 +209,32 @@ func (c *Client) position(ctx context.Context, organization, iupd string) (*answ
 	if err := json.Unmarshal(a.Body, &p); err != nil {
 		return nil, c.caller.Malformed(errors.New("no JSON of a position"))
 	}
+	if p.IUPD != iupd {
+		return nil, c.caller.Malformed(errors.New("another position"))
+	}
 	return &p, nil
 }
 
-// Status asks what the institute knows of a position.
+// receipts asks for all that was paid under a number: GPD tells of one receipt alone, and a number may be paid twice.
+func (c *Client) receipts(ctx context.Context, organization, iuv string) (all []receipt, raw []byte, err error) {
+	a, err := c.call(ctx, http.MethodGet, "/receipts?"+url.Values{"organization": {organization}, "iuv": {iuv}}.Encode(), nil, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Status != http.StatusOK {
+		return nil, nil, c.caller.Unexpected(a)
+	}
+	var out struct {
+		IUV      string    `json:"iuv"`
+		Receipts []receipt `json:"receipts"`
+	}
+	if err := json.Unmarshal(a.Body, &out); err != nil || out.IUV != iuv {
+		return nil, nil, c.caller.Malformed(errors.New("no receipts of this number"))
+	}
+	return out.Receipts, a.Body, nil
+}
+
+// Status asks what the institute knows of a position, and, where it was paid, by which receipts.
 func (c *Client) Status(ctx context.Context, organization, iupd string) (money.Status, error) {
 	p, err := c.position(ctx, organization, iupd)
 	if err != nil || p == nil {
@@ -224,12 +252,23 @@ func (c *Client) Status(ctx context.Context, organization, iupd string) (money.S
 	default:
 		return money.Status{}, c.caller.Malformed(errors.New("unknown state of payment"))
 	}
-	s.Paid = &money.Notice{
-		Provider: c.provider, Type: money.TypeSettled, Organization: organization, IUV: o.IUV, Cents: o.Amount, PaidAt: o.PaidAt.UTC(),
-		Receipt: o.Receipt, PSP: o.PSP,
+	all, raw, err := c.receipts(ctx, organization, o.IUV)
+	if err != nil {
+		return money.Status{}, err
 	}
-	if err := s.Paid.Check(); err != nil {
-		return money.Status{}, c.caller.Malformed(err)
+	if !slices.ContainsFunc(all, func(r receipt) bool { return r.ID == o.ID }) {
+		return money.Status{}, c.caller.Malformed(errors.New("the position's receipt is not among the receipts"))
+	}
+	s.Raw = raw
+	for _, r := range all {
+		n := money.Notice{
+			Provider: c.provider, Type: money.TypeSettled, Organization: organization, IUV: o.IUV, Cents: r.Amount, PaidAt: r.PaidAt.UTC(),
+			Receipt: r.ID, PSP: r.PSP,
+		}
+		if err := n.Check(); err != nil {
+			return money.Status{}, c.caller.Malformed(err)
+		}
+		s.Paid = append(s.Paid, n)
 	}
 	return s, nil
 }
@@ -294,21 +333,30 @@ type refund struct {
 	Reason       string `json:"reason"`
 }
 
-// Refund orders that a receipt's money goes back; under the same key it is the same order. settled tells that the money has gone.
+// ErrRefused is returned, wrapped, by Refund for an order that the institute does not take, whatever the number of tries.
+var ErrRefused = errors.New("payments: refund refused")
+
+// Refund orders that a receipt's money goes back; under the same key it is the same order. settled tells that the money has gone, all of it.
 func (c *Client) Refund(ctx context.Context, iuv string, r money.Refund) (settled bool, err error) {
 	in := refund{r.Organization, iuv, r.Receipt, r.Cents, r.Reason.Italian()}
 	a, err := c.call(ctx, http.MethodPost, "/refunds", in, map[string]string{"Idempotency-Key": r.Key(iuv)})
 	if err != nil {
 		return false, err
 	}
-	if a.Status != http.StatusAccepted && a.Status != http.StatusCreated && a.Status != http.StatusOK {
+	switch a.Status {
+	case http.StatusAccepted, http.StatusCreated, http.StatusOK:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
+		return false, fmt.Errorf("ordering refund: %w: status %d", ErrRefused, a.Status)
+	default:
 		return false, c.caller.Unexpected(a)
 	}
 	var out struct {
-		State string `json:"state"`
+		State   string `json:"state"`
+		Receipt string `json:"receiptId"`
+		Amount  int    `json:"amount"`
 	}
-	if err := json.Unmarshal(a.Body, &out); err != nil || out.State == "" {
-		return false, c.caller.Malformed(errors.New("no state of a refund"))
+	if err := json.Unmarshal(a.Body, &out); err != nil || out.State == "" || out.Receipt != r.Receipt || out.Amount != r.Cents {
+		return false, c.caller.Malformed(errors.New("no state of this refund"))
 	}
 	return out.State == "settled", nil
 }

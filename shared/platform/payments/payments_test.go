@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
 
 	money "sportello/shared/domain/payment"
 	"sportello/shared/platform/partner"
@@ -90,9 +91,14 @@ func TestPositions(t *testing.T) {
 	w.Paid[position.IUPD] = map[string]any{
 		"status": "PO_PAID", "idReceipt": "ABCDEF", "paymentDate": "2026-11-23T10:00:00+01:00", "pspCompany": "Banca di prova", "amount": 200,
 	}
+	w.More = append(w.More, map[string]any{"idReceipt": "FEDCBA", "paymentDate": "2026-11-23T11:00:00+01:00", "pspCompany": "Altra banca", "amount": 300})
 	s, err = w.client.Status(ctx, position.Organization, position.IUPD)
-	if err != nil || s.Paid == nil || s.Paid.Cents != 200 || s.Paid.Receipt != "ABCDEF" || !s.Paid.PaidAt.Equal(w.now) || s.Paid.Provider != "istituto" {
-		t.Errorf("status %+v, %v", s.Paid, err)
+	want := []money.Notice{
+		{Provider: "istituto", Type: money.TypeSettled, Organization: position.Organization, IUV: position.IUV, Cents: 200, PaidAt: w.now, Receipt: "ABCDEF", PSP: "Banca di prova"},
+		{Provider: "istituto", Type: money.TypeSettled, Organization: position.Organization, IUV: position.IUV, Cents: 300, PaidAt: w.now.Add(time.Hour), Receipt: "FEDCBA", PSP: "Altra banca"},
+	}
+	if diff := cmp.Diff(want, s.Paid); diff != "" || err != nil || !strings.Contains(string(s.Raw), "FEDCBA") {
+		t.Errorf("paid twice: %v, %s\n%s", err, s.Raw, diff)
 	}
 	if err := w.client.Close(ctx, position.Organization, position.IUPD); err != nil { // paid: refused over there, no error here
 		t.Error(err)
@@ -138,15 +144,63 @@ func TestTrouble(t *testing.T) {
 			}
 		}
 	}
-	for name, text := range map[string]string{
-		"no JSON": "<html>", "no option": `{"status":"VALID","paymentOption":[]}`, "unknown state": `{"status":"VALID","paymentOption":[{"status":"PO_MAYBE"}]}`,
-		"paid by nobody": `{"status":"PAID","paymentOption":[{"status":"PO_PAID","iuv":"01000000000004285","amount":300}]}`,
-		"another number": `{"status":"PAID","paymentOption":[{"status":"PO_PAID","iuv":"1","amount":300,"idReceipt":"A","paymentDate":"2026-11-23T10:00:00Z"}]}`,
+	of := func(rest string) string { return `{"iupd":"` + position.IUPD + `",` + rest }
+	paid := of(`"status":"PAID","paymentOption":[{"status":"PO_PAID","iuv":"01000000000004285","amount":300,"idReceipt":"A","paymentDate":"2026-11-23T10:00:00Z"}]}`)
+	receipts := `{"iuv":"01000000000004285","receipts":[{"idReceipt":"A","amount":300,"paymentDate":"2026-11-23T10:00:00Z"}]}`
+	for name, c := range map[string]struct{ position, receipts string }{
+		"no JSON":          {"<html>", ""},
+		"cut":              {paid[:60], receipts},
+		"no option":        {of(`"status":"VALID","paymentOption":[]}`), ""},
+		"unknown state":    {of(`"status":"VALID","paymentOption":[{"status":"PO_MAYBE"}]}`), ""},
+		"another position": {strings.Replace(paid, position.IUPD, "SPT-2", 1), receipts},
+		"paid by nobody":   {strings.Replace(paid, `"idReceipt":"A",`, "", 1), receipts},
+		"another number":   {strings.ReplaceAll(paid, "01000000000004285", "1"), strings.ReplaceAll(receipts, "01000000000004285", "1")},
+		"no receipts":      {paid, "<html>"},
+		"another's":        {paid, strings.Replace(receipts, "01000000000004285", "01000000000000144", 1)},
+		"another receipt":  {paid, strings.Replace(receipts, `"A"`, `"B"`, 1)},
+		"a fortune":        {strings.Replace(paid, "300", "3e9", 1), strings.Replace(receipts, "300", "3000000000", 1)},
+		"less than paid":   {paid, strings.Replace(receipts, "300", "-300", 1)},
 	} {
 		w := start(t)
-		w.Answer = func(out http.ResponseWriter, _ *http.Request) { fmt.Fprint(out, text) }
-		if _, err := w.client.Status(ctx, position.Organization, position.IUPD); !errors.Is(err, partner.ErrAnswer) {
-			t.Errorf("%s: %v", name, err)
+		w.Answer = func(out http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/receipts" {
+				fmt.Fprint(out, c.receipts)
+				return
+			}
+			fmt.Fprint(out, c.position)
+		}
+		if s, err := w.client.Status(ctx, position.Organization, position.IUPD); !errors.Is(err, partner.ErrAnswer) || len(s.Paid) > 0 {
+			t.Errorf("%s: %+v, %v", name, s.Paid, err)
+		}
+	}
+}
+
+// A refund that is refused is told apart from one that got no answer; what is said of another refund, or of another sum, is no answer.
+func TestRefund(t *testing.T) {
+	r := money.Refund{Receipt: "ABCDEF", Organization: position.Organization, Cents: 200, Reason: money.WrongAmount}
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   error
+	}{
+		"no such receipt":  {404, "{}", payments.ErrRefused},
+		"too much":         {422, "{}", payments.ErrRefused},
+		"another's key":    {409, "{}", payments.ErrRefused},
+		"down":             {502, "<html>", partner.ErrUnavailable},
+		"no state":         {202, `{"receiptId":"ABCDEF","amount":200}`, partner.ErrAnswer},
+		"another receipt":  {200, `{"state":"settled","receiptId":"FEDCBA","amount":200}`, partner.ErrAnswer},
+		"another sum":      {200, `{"state":"settled","receiptId":"ABCDEF","amount":199}`, partner.ErrAnswer},
+		"settled at last":  {200, `{"state":"settled","receiptId":"ABCDEF","amount":200}`, nil},
+		"settled in words": {200, `ok`, partner.ErrAnswer},
+	} {
+		w := start(t)
+		w.Answer = func(out http.ResponseWriter, _ *http.Request) {
+			out.WriteHeader(c.status)
+			fmt.Fprint(out, c.body)
+		}
+		settled, err := w.client.Refund(ctx, position.IUV, r)
+		if !errors.Is(err, c.want) || settled != (c.want == nil) {
+			t.Errorf("%s: %v, %v", name, settled, err)
 		}
 	}
 }

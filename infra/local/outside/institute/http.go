@@ -30,6 +30,7 @@ func (i *Institute) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+gpdPath+"/{iupd}", gpd(i.gpdShow))
 	mux.HandleFunc("POST "+gpdPath+"/{iupd}/publish", gpd(i.gpdChange((*Institute).Publish)))
 	mux.HandleFunc("POST "+gpdPath+"/{iupd}/invalidate", gpd(i.gpdChange((*Institute).Invalidate)))
+	mux.HandleFunc("GET /istituto/receipts", gpd(i.receipts))
 	mux.HandleFunc("POST /istituto/refunds", gpd(i.refundCreate))
 	mux.HandleFunc("GET /istituto/refunds/{id}", gpd(i.refundShow))
 	mux.HandleFunc("POST /istituto/checkout/ec/v1/carts", i.Calls.Handler(CheckoutService, i.subscribed(i.cartCreate)))
@@ -89,6 +90,20 @@ func (i *Institute) refundCreate(w http.ResponseWriter, r *http.Request) {
 	default:
 		bearer.WriteJSON(w, http.StatusAccepted, viewRefund(p, refund))
 	}
+}
+
+// receipts tells of all that was paid under a number, where GPD tells of one payment alone.
+func (i *Institute) receipts(w http.ResponseWriter, r *http.Request) {
+	p, found := i.Find(r.URL.Query().Get("organization"), r.URL.Query().Get("iuv"))
+	if !found || r.URL.Query().Get("organization") == "" {
+		refuse(w, http.StatusNotFound, ErrUnknown.Error())
+		return
+	}
+	list := []map[string]any{}
+	for _, r := range p.Receipts {
+		list = append(list, map[string]any{"idReceipt": r.ID, "amount": r.Amount, "paymentDate": r.PaidAt, "pspCompany": r.PSP, "paymentMethod": r.Method})
+	}
+	bearer.WriteJSON(w, http.StatusOK, map[string]any{"organization": p.Organization, "iuv": p.IUV, "receipts": list})
 }
 
 func (i *Institute) refundShow(w http.ResponseWriter, r *http.Request) {

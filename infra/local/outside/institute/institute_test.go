@@ -452,6 +452,21 @@ func TestPaidTwiceOverTime(t *testing.T) {
 	if a, b := c.mustTell(0, Settled), c.mustTell(1, Settled); a.ReceiptID == b.ReceiptID || len(c.heard) != 2 {
 		t.Errorf("%d callbacks, receipts %s and %s", len(c.heard), a.ReceiptID, b.ReceiptID)
 	}
+	var all struct {
+		IUV      string
+		Receipts []struct {
+			ID     string `json:"idReceipt"`
+			Amount int64
+		}
+	}
+	if err := json.Unmarshal(c.want(http.StatusOK, "GET", "/istituto/receipts?organization="+creditor+"&iuv="+p.IUV, nil), &all); err != nil {
+		t.Fatal(err)
+	}
+	if _, option := c.status(p); all.IUV != p.IUV || len(all.Receipts) != 2 || all.Receipts[0].ID != option["idReceipt"] || all.Receipts[1].Amount != p.Amount {
+		t.Errorf("receipts %+v", all)
+	}
+	c.want(http.StatusNotFound, "GET", "/istituto/receipts?organization=02313821007&iuv="+p.IUV, nil)
+	c.want(http.StatusNotFound, "GET", "/istituto/receipts?organization=&iuv="+p.IUV, nil)
 }
 
 func TestCallbackIsRepeatedUntilTaken(t *testing.T) {

@@ -29,6 +29,7 @@ type Institute struct {
 	Positions map[string]map[string]any
 	States    map[string]string
 	Paid      map[string]map[string]any // fields of the option that was paid
+	More      []map[string]any          // receipts beside the position's
 	Asked     []string                  // method and path of every call
 	// Answer, if set, answers every call but those for keys.
 	Answer func(w http.ResponseWriter, r *http.Request)
@@ -46,6 +47,7 @@ func New(t testing.TB) *Institute {
 	mux.HandleFunc("GET "+positions+"/{iupd}", i.known(i.show))
 	mux.HandleFunc("POST "+positions+"/{iupd}/invalidate", i.known(i.invalidate))
 	mux.HandleFunc("POST /checkout/ec/v1/carts", i.known(i.cart))
+	mux.HandleFunc("GET /receipts", i.known(i.receipts))
 	mux.HandleFunc("POST /refunds", i.known(i.refund))
 	i.Server = httptest.NewServer(mux)
 	t.Cleanup(i.Close)
@@ -171,12 +173,24 @@ func (i *Institute) cart(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusFound)
 }
 
+func (i *Institute) receipts(w http.ResponseWriter, r *http.Request) {
+	iuv := r.URL.Query().Get("iuv")
+	all := []map[string]any{}
+	for iupd, paid := range i.Paid {
+		if i.Positions[iupd]["paymentOption"].([]any)[0].(map[string]any)["iuv"] == iuv {
+			all = append(all, paid)
+		}
+	}
+	answer(w, http.StatusOK, map[string]any{"iuv": iuv, "receipts": append(all, i.More...)})
+}
+
 func (i *Institute) refund(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Idempotency-Key") == "" {
+	var in map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Header.Get("Idempotency-Key") == "" {
 		answer(w, http.StatusBadRequest, nil)
 		return
 	}
-	answer(w, http.StatusAccepted, map[string]any{"id": "R1", "state": "accepted"})
+	answer(w, http.StatusAccepted, map[string]any{"id": "R1", "state": "accepted", "receiptId": in["receiptId"], "amount": in["amount"]})
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
