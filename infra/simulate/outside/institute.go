@@ -29,8 +29,10 @@ type Institute struct {
 type collected struct {
 	money.Position
 	closed bool
-	first  *money.Notice
+	paid   []money.Notice
 }
+
+var errMute = fmt.Errorf("%w: %w", payment.ErrSilent, ErrDown)
 
 // NewInstitute returns an institute that collects nothing.
 func NewInstitute() *Institute {
@@ -40,7 +42,7 @@ func NewInstitute() *Institute {
 // Open makes a position.
 func (i *Institute) Open(p money.Position) error {
 	if i.Down {
-		return ErrDown
+		return errMute
 	}
 	if there := i.positions[p.IUPD]; there == nil {
 		i.positions[p.IUPD] = &collected{Position: p}
@@ -53,7 +55,7 @@ func (i *Institute) Open(p money.Position) error {
 // Page makes a page on which a position can be paid.
 func (i *Institute) Page(p money.Position) (string, error) {
 	if i.Down {
-		return "", ErrDown
+		return "", errMute
 	}
 	return "https://istituto.example.it/paga/" + p.IUV, nil
 }
@@ -61,22 +63,22 @@ func (i *Institute) Page(p money.Position) (string, error) {
 // Status tells of a position.
 func (i *Institute) Status(iupd string) (money.Status, error) {
 	if i.Down {
-		return money.Status{}, ErrDown
+		return money.Status{}, errMute
 	}
 	p := i.positions[iupd]
 	if p == nil {
 		return money.Status{}, nil
 	}
-	raw, err := json.Marshal(p.first)
-	return money.Status{Found: true, Closed: p.closed, Paid: p.first, Raw: raw}, err
+	raw, err := json.Marshal(p.paid)
+	return money.Status{Found: true, Closed: p.closed, Paid: p.paid, Raw: raw}, err
 }
 
 // Close takes no more money for a position.
 func (i *Institute) Close(iupd string) error {
 	if i.Down {
-		return ErrDown
+		return errMute
 	}
-	if p := i.positions[iupd]; p != nil && p.first == nil {
+	if p := i.positions[iupd]; p != nil && len(p.paid) == 0 {
 		p.closed = true
 	}
 	return nil
@@ -85,7 +87,7 @@ func (i *Institute) Close(iupd string) error {
 // Refund takes the order to give money back; the notice that it is back follows, and at times gets lost: who orders again is told that it is settled.
 func (i *Institute) Refund(iuv string, r money.Refund) (bool, error) {
 	if i.Down {
-		return false, ErrDown
+		return false, errMute
 	}
 	key := r.Key(iuv)
 	if i.orders[key] {
@@ -112,8 +114,8 @@ func (i *Institute) Pay(iupd, organization, iuv string, cents int, lost bool) {
 		Receipt: fmt.Sprintf("R%08d", len(i.Money)+1), PSP: "Banca",
 	}
 	i.Money = append(i.Money, n)
-	if p := i.positions[iupd]; p != nil && p.first == nil && !p.closed {
-		p.first = &n
+	if p := i.positions[iupd]; p != nil && !p.closed {
+		p.paid = append(p.paid, n)
 	} else {
 		lost = false // its answer would not say it
 	}

@@ -95,7 +95,7 @@ func (e *errand) pays() {
 		e.after(time.Duration(e.life.Int64N(int64(6*24*time.Hour))), pay(fee.Amount, e.life.IntN(2) == 0))
 	case chance < 74: // twice
 		e.after(soon(), pay(fee.Amount, false))
-		e.after(soon(), pay(fee.Amount, false))
+		e.after(soon(), pay(fee.Amount, e.life.IntN(2) == 0))
 	case chance < 80: // not what is due; some pay again
 		e.after(soon(), pay(fee.Amount-100, e.life.IntN(2) == 0))
 		if e.life.IntN(2) == 0 {
