@@ -76,12 +76,36 @@ type wire struct {
 	PSP          string    `json:"psp"`
 }
 
+// plain tells whether a text begins with a flat JSON object that names each field once. A field said twice is signed twice, and another who reads the
+// notice, years from now, may take the other one for what was paid.
+func plain(body []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+		return false
+	}
+	named := map[string]bool{}
+	for decoder.More() {
+		key, err := decoder.Token()
+		name, ok := key.(string)
+		name = strings.ToLower(name) // our decoder takes either
+		if err != nil || !ok || named[name] {
+			return false
+		}
+		named[name] = true
+		value, err := decoder.Token()
+		if _, nested := value.(json.Delim); err != nil || nested {
+			return false
+		}
+	}
+	return true
+}
+
 // notice reads one JSON object, of these fields and no others.
 func (c *Client) notice(body []byte) (money.Notice, error) {
 	var w wire
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&w); err != nil {
+	if err := decoder.Decode(&w); err != nil || !plain(body) {
 		return money.Notice{}, fmt.Errorf("%w: JSON", ErrMalformed)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {

@@ -256,6 +256,8 @@ func TestReadRefuses(t *testing.T) {
 		"an unknown field":     {body(`"id"`, `"more":1,"id"`), w.Sign("k1", body(`"id"`, `"more":1,"id"`)), payments.ErrMalformed},
 		"two numbers":          {body("301000000000004285", "301000000000000144"), w.Sign("k1", body("301000000000004285", "301000000000000144")), payments.ErrMalformed},
 		"a negative amount":    {body("300", "-300"), w.Sign("k1", body("300", "-300")), payments.ErrMalformed},
+		"two amounts":          {body(`"amount":300`, `"amount":1,"amount":300`), w.Sign("k1", body(`"amount":300`, `"amount":1,"amount":300`)), payments.ErrMalformed},
+		"two amounts, one odd": {body(`"amount":300`, `"amount":1,"Amount":300`), w.Sign("k1", body(`"amount":300`, `"amount":1,"Amount":300`)), payments.ErrMalformed},
 		"an amount in letters": {body("300", `"300"`), w.Sign("k1", body("300", `"300"`)), payments.ErrMalformed},
 	} {
 		w.now = w.now.Add(time.Hour)
