@@ -72,9 +72,13 @@ func wire(ctx context.Context, p *lambdafn.Process, env environment) (any, error
 		return nil, err
 	}
 	register, archive, documents := assembly.Table(p, env.Register), assembly.Bucket(p, env.Archive), assembly.Bucket(p, env.Documents)
+	verifier, err := assembly.Signatures(p, applications, documents)
+	if err != nil {
+		return nil, err
+	}
 	desk, err := office.New(office.Config{
 		Table: applications, Register: register, Archive: archive,
-		Documents: documents, Inspect: assembly.Inspect, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
+		Documents: documents, Signatures: verifier, Inspect: assembly.Inspect, Post: assembly.Post(p, env.Queues), Now: p.Now, NewID: p.NewID,
 		Colleague: people.Colleague,
 	})
 	if err != nil {

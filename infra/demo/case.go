@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -246,22 +247,46 @@ func (t *told) received(ctx context.Context, kind string) (road.Mail, error) {
 	return road.Mail{}, fmt.Errorf("letter %s was never at the provider", kind)
 }
 
+// officer is who signs for the chambers.
+const officer = "anna"
+
+// draw uploads an act, and returns the decision by it.
+func (t *told) draw(ctx context.Context, act []byte) (map[string]any, error) {
+	file, err := t.office.Upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", act)
+	return map[string]any{"outcome": t.service.outcome, "text": t.service.decision, "document": file}, err
+}
+
 // decide uploads the outcome's document and decides.
 func (t *told) decide(ctx context.Context) error {
-	file, err := t.office.Upload(ctx, t.desk("/attachments"), "", "esito.pdf", "application/pdf", road.PDF(t.service.decision))
+	act := road.PDF(t.service.decision)
+	body, err := t.draw(ctx, act)
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"outcome": t.service.outcome, "text": t.service.decision, "document": file}
+	if t.service.signed { // the act must be too
+		if err := t.office.Post(ctx, t.desk("/decision"), body, nil); road.Status(err) != http.StatusUnprocessableEntity {
+			return fmt.Errorf("an act that nobody signed was not refused: %v", err)
+		}
+		if act, err = t.Sign(ctx, url.Values{"persona": {officer}, "style": {"pades"}, "name": {"esito.pdf"}}, act); err != nil {
+			return err
+		}
+		if body, err = t.draw(ctx, act); err != nil {
+			return err
+		}
+	}
 	if err := t.office.Post(ctx, t.desk("/decision"), body, nil); err != nil {
 		return err
 	}
 	if err := t.office.Post(ctx, t.desk("/decision"), body, nil); road.Status(err) != http.StatusConflict {
 		return fmt.Errorf("a second decision was not refused: %v", err)
 	}
+	signed := ""
 	v, err := t.until(ctx, "outcome numbered", func(v road.View) bool {
 		for _, d := range v.Documents {
 			if d.Kind == "outcome" && d.Protocol != nil {
+				if d.Signature != nil {
+					signed = d.Signature.Text
+				}
 				return true
 			}
 		}
@@ -270,7 +295,10 @@ func (t *told) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("decisa: %s, atto in uscita registrato", v.Outcome.Kind)
+	if t.service.signed == (signed == "") {
+		return fmt.Errorf("of the act's signature it is said %q", signed)
+	}
+	t.say("decisa: %s, atto in uscita registrato. %s", v.Outcome.Kind, signed)
 	return nil
 }
 

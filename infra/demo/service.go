@@ -18,6 +18,7 @@ type service struct {
 	examine  func(t *told, ctx context.Context) error // between charge and decision
 	outcome  string
 	decision string
+	signed   bool     // so must the office's act be
 	states   []string // all of its road: nothing is skipped, and nothing comes twice but the work that an answer resumes
 }
 
@@ -40,7 +41,7 @@ var priceList = service{
 	attach:  (*told).sign,
 	settle:  (*told).pay,
 	examine: func(*told, context.Context) error { return nil },
-	outcome: "deposited", decision: "Il listino è depositato: la Camera attesta il deposito.",
+	outcome: "deposited", decision: "Il listino è depositato: la Camera attesta il deposito.", signed: true,
 	states: []string{"draft", "awaiting_payment", "presented", "registered", "in_progress", "decided", "closed", "preserved"},
 }
 

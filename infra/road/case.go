@@ -64,6 +64,7 @@ type Document struct {
 	ID, Kind, Name, SHA256 string
 	Size                   int64
 	Protocol               *Protocol
+	Signature              *Signature
 }
 
 // MailState is how far a certified message of a case has come.

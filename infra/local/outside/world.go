@@ -327,7 +327,13 @@ func (w *World) openProtocols() error {
 
 func (w *World) openDesk() error {
 	var err error
-	w.desk, err = casedesk.New(casedesk.Config{Portal: w.cfg.Portal, KeysFile: w.path("keys.json"), Clock: w.clock, Log: w.cfg.Log})
+	w.desk, err = casedesk.New(casedesk.Config{
+		Portal: w.cfg.Portal, KeysFile: w.path("keys.json"), Clock: w.clock, Log: w.cfg.Log,
+		Sign: func(persona, name string, pdf []byte) ([]byte, error) {
+			f, err := w.signing.Sign(signingdesk.Request{Persona: persona, Style: "pades", Name: name, Content: pdf})
+			return f.Content, err
+		},
+	})
 	return err
 }
 

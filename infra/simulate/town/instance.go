@@ -88,7 +88,8 @@ func (w *World) wire() *instance {
 	}))
 	i.cases = must(exchange.New(exchange.Config{Table: applications, Documents: documents, Inspect: harmless, Post: post, Now: w.clock, NewID: w.newID}))
 	i.office = must(office.New(office.Config{
-		Table: applications, Register: registerTable, Archive: archive, Documents: documents, Inspect: harmless, Post: post, Now: w.clock, NewID: w.newID,
+		Table: applications, Register: registerTable, Archive: archive, Documents: documents, Signatures: verifier{w}, Inspect: harmless, Post: post, Now: w.clock,
+		NewID: w.newID,
 	}))
 	i.survey = must(survey.New(survey.Config{Table: applications, Now: w.clock}))
 	i.registration = must(registration.New(registration.Config{

@@ -2,9 +2,12 @@ package town
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"sportello/infra/simulate/audit"
+	"sportello/infra/simulate/outside"
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/deadline"
@@ -130,6 +133,12 @@ func (w *World) ask(who access.Officer, id string) {
 // decide uploads the outcome and decides; whatever fails, the officer begins again another time.
 func (w *World) decide(who access.Officer, id string) {
 	body, claim := w.file()
+	list := w.errands[id] != nil && w.errands[id].service == priceList
+	if list && w.life.IntN(15) > 0 { // else it is refused, and signed another time
+		body = outside.SignedBy(who.TaxCode, "esito "+id)
+		sum := sha256.Sum256(body)
+		claim.Size, claim.SHA256 = int64(len(body)), hex.EncodeToString(sum[:])
+	}
 	var file string
 	err := w.call("attach outcome", id, func(i *instance) error {
 		a, err := i.office.Attach(context.Background(), who, id, claim)
@@ -150,7 +159,7 @@ func (w *World) decide(who access.Officer, id string) {
 		return
 	}
 	outcomes := []string{"founded", "unfounded", "redirected"}
-	if e := w.errands[id]; e != nil && e.service == priceList {
+	if list {
 		outcomes = []string{"deposited", "refused"}
 	}
 	outcome := outcomes[w.life.IntN(len(outcomes))]

@@ -188,6 +188,7 @@ type Rules struct {
 	HiddenFromOfficerComplainedOf bool `json:"hiddenFromOfficerComplainedOf"`
 	SignatureRequired             bool `json:"signatureRequired"`
 	StampDuty                     bool `json:"stampDuty"`
+	OutcomeSigned                 bool `json:"outcomeSigned"` // the act that decides bears a digital signature of the chamber's
 }
 
 // Classification is the place in the filing plan (titolario).

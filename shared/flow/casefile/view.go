@@ -147,6 +147,8 @@ type DocumentView struct {
 	SHA256    string        `json:"sha256"`
 	At        time.Time     `json:"at"`
 	Protocol  *ProtocolView `json:"protocol,omitempty"`
+
+	Signature *SignatureView `json:"signature,omitempty"` // of the act that decided
 }
 
 // RequestView is an integration request.
@@ -287,7 +289,13 @@ func (v *View) attachment(a application.Attachment) {
 }
 
 func (v *View) document(d application.Document) {
-	v.Documents = append(v.Documents, DocumentView{d.ID, d.Kind, d.Name, d.MediaType, d.Size, d.SHA256, d.At, d.Protocol})
+	shown := DocumentView{d.ID, d.Kind, d.Name, d.MediaType, d.Size, d.SHA256, d.At, d.Protocol, nil}
+	for _, f := range v.files { // the rows of files come before those of documents
+		if f.Field == application.OfficeFile && f.Used == d.ID {
+			shown.Signature = SignatureOf(f.Signature)
+		}
+	}
+	v.Documents = append(v.Documents, shown)
 	if v.Outcome != nil && d.ID == v.Outcome.Document {
 		v.Outcome.Text = d.Text
 	}

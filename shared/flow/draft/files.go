@@ -182,7 +182,7 @@ func Confirm(ctx context.Context, d Config, attachment string, raise bool, load 
 	return Completed{attachment, "complete", casefile.SignatureOf(kept.Signature)}, err
 }
 
-// confirmed looks at a file that was not there before, and at the signatures of one that the form wants signed. A verdict that is bad does not
+// confirmed looks at a file that was not there before, and at the signatures of one that the form wants signed or an office decides with. A verdict that is bad does not
 // refuse the file: its owner reads why, and takes another.
 func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Attachment) (application.Attachment, error) {
 	if !a.Complete {
@@ -193,6 +193,11 @@ func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Att
 			return a, err
 		}
 		a.Complete = true
+	}
+	if a.Field == application.OfficeFile {
+		report, err := signatures.OfOffice(ctx, d.Documents, d.Signatures, c, a, d.Now())
+		a.Signature = report
+		return a, err
 	}
 	if !signatures.Wanted(c.Service, a.Field) {
 		return a, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	"sportello/shared/flow/access"
@@ -157,10 +158,22 @@ func (w *World) Ask(id string, days int) string {
 	return w.Meta(id).Request
 }
 
-// OfficeFile uploads the outcome's document.
+// OfficeFile uploads the outcome's document, signed by the officer where the service wants that.
 func (w *World) OfficeFile(id string) string {
 	w.T.Helper()
-	body, claim := PDF("esito.pdf")
+	body := "%PDF-1.7 esito.pdf"
+	if service, err := catalogue.Find(Chamber, w.Meta(id).Service); err == nil && service.Rules.OutcomeSigned {
+		body = SignedBy(w.Officer().TaxCode)
+	}
+	return w.OfficeFileOf(id, body)
+}
+
+// OfficeFileOf uploads a document of the office's.
+func (w *World) OfficeFileOf(id, text string) string {
+	w.T.Helper()
+	body := []byte(text)
+	sum := sha256.Sum256(body)
+	claim := draft.Claim{Name: "esito.pdf", Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), MediaType: "application/pdf"}
 	var a draft.Attached
 	w.Must(func() (err error) {
 		a, err = w.Office.Attach(ctx, w.Officer(), id, claim)

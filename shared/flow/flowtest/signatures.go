@@ -13,9 +13,10 @@ import (
 // Signatures plays the verifier: a file is signed by whoever its words name (SignedBy), validly unless it says that it is broken. While Down,
 // nothing can be verified.
 type Signatures struct {
-	Down  bool
-	Now   func() time.Time
-	Asked int
+	Down    bool
+	Spoiled bool // no signature holds any more: what was revoked before anybody said so
+	Now     func() time.Time
+	Asked   int
 }
 
 // SignedBy is a file that the verifier takes as signed by a person.
@@ -47,7 +48,7 @@ func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at 
 	}
 	person, rest, _ := strings.Cut(rest, "\n")
 	switch {
-	case strings.HasPrefix(rest, "alterato"):
+	case s.Spoiled, strings.HasPrefix(rest, "alterato"):
 		r.Verdict, r.Code, r.Text = signature.Invalid, signature.Altered, "La firma non è valida: il file è cambiato dopo la firma."
 	case s.Down:
 		r.Verdict, r.Code, r.Text = signature.Indeterminate, signature.Unreachable, "La firma non è verificabile ora."

@@ -141,7 +141,7 @@ func (w *World) Restart() {
 		set(&w.Verdicts)(signatures.New(signatures.Config{Table: t, Documents: d, Verifier: w.Signatures, Now: w.Now})),
 		set(&w.Cases)(exchange.New(exchange.Config{Table: t, Documents: d, Inspect: inspected, Post: post, Now: w.Now, NewID: w.NewID})),
 		set(&w.Office)(office.New(office.Config{
-			Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Inspect: inspected, Post: post, Now: w.Now, NewID: w.NewID,
+			Table: t, Register: w.Register, Archive: w.Archive, Documents: d, Signatures: w.Signatures, Inspect: inspected, Post: post, Now: w.Now, NewID: w.NewID,
 		})),
 		set(&w.Evidence)(evidence.New(evidence.Config{Table: t, Register: w.Register, Archive: w.Archive, Documents: d})),
 		set(&w.Survey)(survey.New(survey.Config{Table: t, Now: w.Now})),

@@ -158,7 +158,13 @@ func (g *collecting) attachments() error {
 		return err
 	}
 	for _, f := range files {
-		if !f.Complete || f.Field == application.OfficeFile || f.Field == application.ReplyFile && f.Used == "" {
+		if !f.Complete || (f.Field == application.OfficeFile || f.Field == application.ReplyFile) && f.Used == "" {
+			continue
+		}
+		if f.Field == application.OfficeFile {
+			if err := g.verified(f, f.Used); err != nil {
+				return err
+			}
 			continue
 		}
 		key := layout.DocumentKey(g.c.ID, f.SHA256)
@@ -175,15 +181,15 @@ func (g *collecting) attachments() error {
 			d.Primary, d.Protocol = f.Used, g.number(f.Used)
 		}
 		g.list = append(g.list, d)
-		if err := g.verified(f); err != nil {
+		if err := g.verified(f, f.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// verified packs beside a signed file what was found of its signatures: years from now the services that told of its certificate are silent.
-func (g *collecting) verified(f application.Attachment) error {
+// verified packs beside a signed document what was found of its signatures: years from now the services that told of its certificate are silent.
+func (g *collecting) verified(f application.Attachment, document string) error {
 	if f.Signature == nil {
 		return nil
 	}
@@ -194,7 +200,7 @@ func (g *collecting) verified(f application.Attachment) error {
 	sum := sha256.Sum256(data)
 	g.list = append(g.list, preservation.Document{
 		ID: f.ID + "-v", Kind: preservation.Verification, Name: "verifica-firma.json", MediaType: "application/json", Size: int64(len(data)),
-		SHA256: hex.EncodeToString(sum[:]), At: f.Signature.CheckedAt, Flow: preservation.Internal, Primary: f.ID, Open: held(data),
+		SHA256: hex.EncodeToString(sum[:]), At: f.Signature.CheckedAt, Flow: preservation.Internal, Primary: document, Open: held(data),
 	})
 	return nil
 }

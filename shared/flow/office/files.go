@@ -43,7 +43,7 @@ func (d *Desk) Complete(ctx context.Context, who access.Officer, id, attachment 
 func isOffice(a application.Attachment) bool { return a.Field == application.OfficeFile }
 
 func (d *Desk) files() draft.Config {
-	return draft.Config{Table: d.Table, Documents: d.Documents, Inspect: d.Inspect, Now: d.Now, NewID: d.NewID}
+	return draft.Config{Table: d.Table, Documents: d.Documents, Signatures: d.Signatures, Inspect: d.Inspect, Now: d.Now, NewID: d.NewID}
 }
 
 // document returns the office's file that becomes the outcome's document; its bytes are looked at again.

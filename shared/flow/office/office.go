@@ -18,6 +18,7 @@ import (
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/problems"
+	"sportello/shared/flow/signatures"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/table"
@@ -25,14 +26,15 @@ import (
 
 // Config is what the office needs; every field but Colleague is required.
 type Config struct {
-	Table     table.Table // applications
-	Register  table.Table // read only
-	Archive   archive.Store
-	Documents archive.Documents
-	Inspect   draft.Inspector
-	Post      step.Post
-	Now       step.Clock
-	NewID     step.IDs
+	Table      table.Table // applications
+	Register   table.Table // read only
+	Archive    archive.Store
+	Documents  archive.Documents
+	Signatures signatures.Verifier
+	Inspect    draft.Inspector
+	Post       step.Post
+	Now        step.Clock
+	NewID      step.IDs
 	// Colleague says who somebody is whom an officer gives a case to; a problem at #/officer if they work for no office of the chamber. nil:
 	// whoever is named is taken at the officer's word.
 	Colleague func(ctx context.Context, by access.Officer, taxCode string) (access.Officer, error)
@@ -43,7 +45,7 @@ type Desk struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Desk, error) {
-	if c.Table == nil || c.Register == nil || c.Archive == nil || c.Documents == nil || c.Inspect == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
+	if c.Table == nil || c.Register == nil || c.Archive == nil || c.Documents == nil || c.Signatures == nil || c.Inspect == nil || c.Now == nil || c.NewID == nil || !c.Post.Complete() {
 		return nil, errors.New("office: incomplete configuration")
 	}
 	return &Desk{c}, nil
@@ -348,6 +350,9 @@ func (d *Desk) Decide(ctx context.Context, who access.Officer, id, outcome, text
 		if err != nil {
 			return false, err
 		}
+		if file.Signature, err = d.signed(ctx, who, c, file, at); err != nil {
+			return false, err
+		}
 		next.Outcome = &application.Outcome{Kind: outcome, Event: event, At: at, Document: event}
 		next.Request = ""
 		if c.Domicile == application.PortalOnly {
@@ -364,6 +369,10 @@ func (d *Desk) Decide(ctx context.Context, who access.Officer, id, outcome, text
 		changes.Add(c.Put(next))
 		changes.Add(casefile.Tell(id, event, line))
 		changes.Add(casefile.Row(item, item.Key, file))
+		if signatures.Pending([]application.Attachment{file}) {
+			verdict := signatures.Promise(c.Chamber, register.Date(at), event, id, at)
+			changes.Add(verdict.Promise())
+		}
 		owed, err = d.send(ctx, changes, c, act{
 			event: event, at: at, kind: register.Decision, document: application.OutcomeDocument, letter: correspondence.OutcomeLetter,
 			subject: "Esito: " + chosen.Title, text: text, file: &file, survey: true,

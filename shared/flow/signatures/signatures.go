@@ -53,6 +53,20 @@ func Look(ctx context.Context, documents archive.Documents, v Verifier, id strin
 	return report, nil
 }
 
+// OfOffice verifies the file by which an office decides: nil where it bears no signature and the service's sheet wants none. A signature that is there
+// must hold all the same: nobody can rely on an act whose signature does not.
+func OfOffice(ctx context.Context, documents archive.Documents, v Verifier, c casefile.Case, a application.Attachment, at time.Time) (*signature.Report, error) {
+	service, err := catalogue.Find(c.Chamber, c.Service)
+	if err != nil {
+		return nil, err
+	}
+	report, err := Look(ctx, documents, v, c.ID, a, at)
+	if err != nil || report.Code == signature.Unsigned && !service.Rules.OutcomeSigned {
+		return nil, err
+	}
+	return &report, nil
+}
+
 // Pending tells whether a verdict is still owed for one of the files.
 func Pending(files []application.Attachment) bool {
 	for _, f := range files {
@@ -104,7 +118,7 @@ type verdict struct {
 	item table.Item
 }
 
-// Settle asks again for the open verdicts of the case that the envelope points at, each as of the instant of presentation. Nothing is
+// Settle asks again for the open verdicts of the case that the envelope points at, each as of the instant of presentation, the outcome's as of the decision. Nothing is
 // written before all files were looked at; a crash loses a look, which the next delivery repeats.
 func (d *Desk) Settle(ctx context.Context, e queue.Envelope) error {
 	return step.Retry(ctx, func() error {
@@ -152,10 +166,14 @@ func (d *Desk) look(ctx context.Context, c casefile.Case) (found []verdict, open
 		if err != nil {
 			return nil, false, err
 		}
-		if !Pending([]application.Attachment{a}) {
+		if !Pending([]application.Attachment{a}) || a.Field == application.OfficeFile && a.Used == "" {
 			continue
 		}
-		report, err := Look(ctx, d.Documents, d.Verifier, c.ID, a, c.PresentedAt())
+		at := c.PresentedAt()
+		if a.Field == application.OfficeFile && c.Outcome != nil {
+			at = c.Outcome.At
+		}
+		report, err := Look(ctx, d.Documents, d.Verifier, c.ID, a, at)
 		if err != nil {
 			return nil, false, err
 		}
@@ -179,10 +197,11 @@ func (d *Desk) tell(ctx context.Context, changes *casefile.Changes, c casefile.C
 	if a.Signature.Verdict != signature.Invalid {
 		return
 	}
-	change, ok, err := problems.Open(ctx, d.Table, c.Chamber, problems.Problem{
-		ID: "SIG-" + a.ID, Kind: problems.BadSignature, At: now, Application: c.ID,
-		Text: "La firma di un documento, che al momento della presentazione non era verificabile, non è valida: decidere se chiedere un'integrazione.",
-	})
+	text := "La firma di un documento, che al momento della presentazione non era verificabile, non è valida: decidere se chiedere un'integrazione."
+	if a.Field == application.OfficeFile {
+		text = "La firma sul documento dell'esito, che al momento della decisione non era verificabile, non è valida: va comunicato un nuovo atto firmato."
+	}
+	change, ok, err := problems.Open(ctx, d.Table, c.Chamber, problems.Problem{ID: "SIG-" + a.ID, Kind: problems.BadSignature, At: now, Application: c.ID, Text: text})
 	if ok || err != nil {
 		changes.Add(change, err)
 	}

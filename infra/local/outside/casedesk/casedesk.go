@@ -24,6 +24,8 @@ type Config struct {
 	KeysFile string // chamber -> API key, read at every use
 	Clock    state.Clock
 	Log      *slog.Logger
+	// Sign has a persona sign a PDF; nil: what the desk writes goes out unsigned.
+	Sign func(persona, name string, pdf []byte) ([]byte, error)
 }
 
 // Desk is the case system.
@@ -269,7 +271,7 @@ func outcomeByID(id string) (outcome, bool) {
 	return outcome{}, false
 }
 
-// decide uploads the outcome document, the person's own or one written from the text, and decides
+// decide uploads the outcome document, the person's own or one written from the text and signed by the officer, and decides
 // with it. If it stops half way the document stays attached to the case, unused; trying again
 // uploads another.
 func (d *Desk) decide(r *http.Request, at door) error {
@@ -304,11 +306,23 @@ func (d *Desk) outcomeDocument(r *http.Request, at door, sentence, text string) 
 			return head.Filename, raw, nil
 		}
 	}
-	return "esito.pdf", PDF("Esito della pratica", []string{
+	written := PDF("Esito della pratica", []string{
 		"Camera di commercio: " + at.chamber,
 		"Pratica: " + r.PathValue("id"),
 		"Data: " + d.Clock.Now().Format("02/01/2006"),
 		"", sentence, "", text,
 		"", "Documento prodotto dal gestionale di prova: non ha valore legale.",
-	}), nil
+	})
+	if d.Sign == nil {
+		return "esito.pdf", written, nil
+	}
+	signer, known := people.FindPerson(at.officer)
+	if !known {
+		signer = people.Officer(at.chamber)
+	}
+	signed, err := d.Sign(signer.ID, "esito.pdf", written)
+	if err != nil {
+		return "", nil, fmt.Errorf("il documento non si è potuto firmare: %w", err)
+	}
+	return "esito.pdf", signed, nil
 }
