@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +32,8 @@ type price struct {
 	Per          float64
 	Unit         string
 	Source, Date string
+	// Confirmed: somebody else's copy of the list, named in Source, has the same figure. What is not was written down by hand.
+	Confirmed bool
 }
 
 type assumption struct {
@@ -51,6 +52,11 @@ func readPrices(text []byte) (prices, error) {
 		_, err := time.Parse(time.DateOnly, one.Date)
 		if one.USD <= 0 || one.Per <= 0 || one.Unit == "" || one.Source == "" || err != nil {
 			return p, fmt.Errorf("reading prices: %s is incomplete", name)
+		}
+	}
+	for name, a := range p.Assumptions {
+		if a.Value < 0 || a.Why == "" {
+			return p, fmt.Errorf("reading prices: the assumption %s has no reason", name)
 		}
 	}
 	if p.USDPerEuro <= 0 || len(p.LeftOut) == 0 {
@@ -76,41 +82,72 @@ func (p prices) euro(used amounts) (total float64, each map[string]float64, err 
 	return total, each, nil
 }
 
-// costs prices one application by what the story took, and a year by the volume asked for and by what runs whether or not anybody applies.
+// costs prices one application of each service and a chamber's day by what they took, and a year by the volume asked for and by what runs
+// whether or not anybody applies.
 func costs(b *bench) ([]line, error) {
 	p, err := readPrices(priceTable)
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.told()
+	all, err := b.told()
 	if err != nil {
 		return nil, err
 	}
-	one, always := p.application(b.deployment, s), p.year(b.deployment, s)
-	perApplication, eachOne, err := p.euro(one)
+	var lines []line
+	mean := 0.0 // of an application
+	for _, s := range all.each {
+		l, euro, err := p.cost("cost.application."+s.service.id, p.passing(b.deployment, s.passed), nil)
+		if err != nil {
+			return nil, err
+		}
+		lines, mean = append(lines, l), mean+euro*p.share(s.service.id)
+	}
+	day, _, err := p.cost("cost.day", p.passing(b.deployment, all.day), map[string]any{"of": "one chamber's, with the entries of both stories"})
 	if err != nil {
 		return nil, err
 	}
-	fixed, eachAlways, err := p.euro(always)
+	year, _, err := p.cost("cost.year", p.year(b.deployment, all), map[string]any{
+		"applications": b.volume, "euroEach": round(mean), "chambers": all.chambers, "assumptions": p.Assumptions,
+	})
 	if err != nil {
 		return nil, err
 	}
-	sources := map[string]string{}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(one)), slices.Collect(maps.Keys(always))) {
-		q := p.Prices[name]
-		sources[name] = fmt.Sprintf("%g USD for %g %s (%s, %s)", q.USD, q.Per, q.Unit, q.Source, q.Date)
+	year.Details["euroFixed"] = year.Value
+	year.Value = round(year.Value + mean*b.volume)
+	return append(lines, day, year), nil
+}
+
+// share is the part of a year's applications that are of a service.
+func (p prices) share(service string) float64 {
+	if service == priceLists {
+		return p.Assumptions["priceLists"].Value
 	}
-	table := map[string]any{"region": p.Region, "date": p.Date, "status": p.Status, "usdPerEuro": p.USDPerEuro, "prices": sources}
-	return []line{
-		result("cost.application", perApplication, "EUR", nil, map[string]any{
-			"amounts": rounded(one), "euro": rounded(eachOne), "table": table, "leftOut": p.LeftOut,
-			"method": "amounts of application.calls; time of functions as it passed here, starts included, not on Lambda's processors; the first year's storage",
-		}),
-		result("cost.year", fixed+perApplication*b.volume, "EUR", nil, map[string]any{
-			"applications": b.volume, "fixedEuro": round(fixed), "amountsFixed": rounded(always), "euroFixed": rounded(eachAlways),
-			"assumptions": p.Assumptions, "leftOut": p.LeftOut,
-		}),
-	}, nil
+	return 1 - p.Assumptions["priceLists"].Value
+}
+
+// cost is the line of what amounts cost, with the prices that it rests on and how much of it rests on those that nobody confirmed.
+func (p prices) cost(name string, used amounts, more map[string]any) (line, float64, error) {
+	total, each, err := p.euro(used)
+	if err != nil {
+		return line{}, 0, err
+	}
+	table, unconfirmed := map[string]string{}, 0.0
+	for what := range used {
+		q := p.Prices[what]
+		table[what] = fmt.Sprintf("%g USD for %g %s (%s, %s)", q.USD, q.Per, q.Unit, q.Source, q.Date)
+		if !q.Confirmed {
+			unconfirmed += each[what]
+		}
+	}
+	details := map[string]any{
+		"amounts": rounded(used), "euro": rounded(each), "leftOut": p.LeftOut,
+		"table":             map[string]any{"region": p.Region, "date": p.Date, "status": p.Status, "usdPerEuro": p.USDPerEuro, "prices": table},
+		"shareNotConfirmed": round(unconfirmed / total),
+		"method": "amounts of application.calls and day.calls; time of functions as it passed here, starts included, not on Lambda's processors; " +
+			"the first year's storage",
+	}
+	maps.Copy(details, more)
+	return result(name, total, "EUR", nil, details), total, nil
 }
 
 func rounded(values map[string]float64) map[string]float64 {
@@ -123,8 +160,8 @@ func rounded(values map[string]float64) map[string]float64 {
 
 const giga = 1 << 30
 
-// application is what one application uses.
-func (p prices) application(d deployment, s *story) amounts {
+// passing is what an application, or a day, uses.
+func (p prices) passing(d deployment, s passed) amounts {
 	months := p.Assumptions["monthsKept"].Value
 	used := amounts{
 		"dynamodb.storage": float64(s.tables) / giga * months, "dynamodb.recovery": float64(s.tables) / giga * months,
@@ -171,8 +208,9 @@ func (a amounts) add(f function, w work, times float64) {
 
 const minutesInYear = 365 * 24 * 60
 
-// year is what a year uses when nobody applies: keys, alarms, the queues' consumers, and the schedules with what each run takes.
-func (p prices) year(d deployment, s *story) amounts {
+// year is what a year uses when nobody applies: keys, alarms, the queues' consumers, the schedules with what each run takes, and the closing
+// of every chamber's days, each as if it had entries.
+func (p prices) year(d deployment, s *stories) amounts {
 	used := amounts{"kms.keys": 12 * float64(d.keys), "alarms": 12 * float64(d.metrics)}
 	for _, f := range d.functions {
 		for _, e := range f.Events {
@@ -185,6 +223,9 @@ func (p prices) year(d deployment, s *story) amounts {
 				used.add(f, s.runs[f.ID], runs)
 			}
 		}
+	}
+	for what, amount := range p.passing(d, s.day) {
+		used[what] += amount * 365 * float64(s.chambers)
 	}
 	return used
 }

@@ -44,7 +44,7 @@ func ledgers(b *bench) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	rounds, entries := b.rounds(10), writers*2*block
+	rounds, entries := b.rounds(16), writers*2*block
 	var ours, bare times
 	for n := range rounds {
 		for side := range 2 {
@@ -63,9 +63,10 @@ func ledgers(b *bench) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []line{result("ledger.throughput", perSecond(ours)/perSecond(bare), "ratio", atLeast(4), map[string]any{
+	return []line{result("ledger.throughput", ratio(bare, ours), "ratio", atLeast(4), map[string]any{
 		"ledgerEntriesPerSecond": round(perSecond(ours)), "bareEntriesPerSecond": round(perSecond(bare)),
-		"rounds": rounds, "entriesPerRound": entries, "block": block, "writers": writers,
+		"ratioOfWholeTimes": round(perSecond(ours) / perSecond(bare)),
+		"rounds":            rounds, "entriesPerRound": entries, "block": block, "writers": writers,
 		"bareConflictsPerEntry": round(float64(r.conflicts.Load()) / float64(r.entered.Load())),
 		"bareJitterMillis":      millis(jitter), "bareEntriesPerSecondByJitter": tried, "writeUnitsPerEntry": written,
 	})}, nil
@@ -134,16 +135,18 @@ var jitters = []time.Duration{time.Millisecond, 4 * time.Millisecond, 16 * time.
 func (r *race) calibrate() (best time.Duration, tried map[string]float64, err error) {
 	tried = map[string]float64{}
 	var fastest float64
-	for _, jitter := range jitters {
-		entries := writers * block
-		took := timed(&err, func() error { return r.loop(entries, jitter) })
-		if err != nil {
-			return 0, nil, err
-		}
-		speed := float64(entries) / took.Seconds()
-		tried[jitter.String()] = round(speed)
-		if speed > fastest {
-			fastest, best = speed, jitter
+	for range 3 { // the best of each: one that the machine held up is not to be taken for a slow one
+		for _, jitter := range jitters {
+			entries := writers * block
+			took := timed(&err, func() error { return r.loop(entries, jitter) })
+			if err != nil {
+				return 0, nil, err
+			}
+			speed := float64(entries) / took.Seconds()
+			tried[jitter.String()] = max(tried[jitter.String()], round(speed))
+			if speed > fastest {
+				fastest, best = speed, jitter
+			}
 		}
 	}
 	return best, tried, nil

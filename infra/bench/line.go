@@ -101,4 +101,33 @@ func (t times) sum() (all time.Duration) {
 	return all
 }
 
+// middle is the median: of an even number, the mean of the two in the middle, so that neither side is favoured. 0 of none.
+func middle(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	if n == 0 {
+		return 0
+	}
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// ratio is the median of how many times as long the one took as the other that was done right before or after it: what else the machine did
+// then held up both.
+func ratio(one, other times) float64 {
+	var ratios []float64
+	for n := range one {
+		ratios = append(ratios, float64(one[n])/float64(other[n]))
+	}
+	return middle(ratios)
+}
+
+// excess is the median of how many milliseconds longer the one took than the other that was done right before or after it.
+func excess(one, other times) float64 {
+	var differences []float64
+	for n := range one {
+		differences = append(differences, millis(one[n]-other[n]))
+	}
+	return middle(differences)
+}
+
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

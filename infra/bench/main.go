@@ -25,8 +25,8 @@ var measurements = []measurement{
 	{"registration", "the registration function over a bare loop of its own calls", registrations},
 	{"warm", "warm handlers over a no-op function", warm},
 	{"start", "start of each function over a no-op function's", starts},
-	{"units", "write units and calls of one application", applications},
-	{"cost", "cost of one application and of a year", costs},
+	{"units", "write units and calls of one application of each service, and of a day", applications},
+	{"cost", "cost of one application of each service, of a day and of a year", costs},
 	{"size", "size of each function as it is uploaded", sizes},
 	{"pages", "weight of the first load of three pages", pages},
 }
@@ -43,8 +43,9 @@ type bench struct {
 	deployment deployment
 	emulators  emulators
 	cloud      *cloud
-	noop       string // the no-op function, once it is built
-	story      *story // the application that units and costs are counted on
+	noop       string   // the no-op function, once it is built
+	stories    *stories // the applications that units and costs are counted on
+	untold     error    // why there are none
 	closers    []func()
 }
 
