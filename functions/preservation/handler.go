@@ -10,6 +10,7 @@ import (
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/deadline"
+	"sportello/shared/domain/payment"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/receipt"
@@ -63,6 +64,13 @@ func print(w io.Writer, a application.Application, r casefile.Receipt) error {
 	}
 	if a.Owner.Kind == application.Company {
 		p.OnBehalf = a.Owner.Name
+	}
+	if fee := a.Fee; fee != nil {
+		last, err := deadline.ParseDate(fee.Due)
+		if err != nil {
+			return err
+		}
+		p.Price = &pdf.Price{Cents: fee.Cents, Notice: payment.NoticeNumber(fee.IUV), Due: last}
 	}
 	for _, f := range r.Attachments {
 		p.Attachments = append(p.Attachments, pdf.File{Name: f.Name, SHA256: f.SHA256})

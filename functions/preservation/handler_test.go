@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/receipt"
 	"sportello/shared/flow/sealing"
@@ -112,5 +113,20 @@ func TestWork(t *testing.T) {
 	}
 	if err := (handler{desk, w.Sealing, w.Keeping, w.Verdicts}).work(context.Background(), owed.Envelope); !errors.Is(err, queue.ErrPermanent) {
 		t.Errorf("unknown kind: %v", err)
+	}
+}
+
+// Where a fee buys the act the receipt says so: it must not promise a number that only the payment brings.
+func TestReceiptTellsWhatIsToBePaid(t *testing.T) {
+	w := flowtest.New(t)
+	a := w.Meta(w.Unpaid())
+	var priced, free bytes.Buffer
+	r := casefile.ReceiptOf(a, nil)
+	if err := print(&priced, a, r); err != nil {
+		t.Fatal(err)
+	}
+	a.Fee = nil
+	if err := print(&free, a, r); err != nil || bytes.Equal(priced.Bytes(), free.Bytes()) {
+		t.Errorf("the same receipt, to be paid for or not: %v", err)
 	}
 }

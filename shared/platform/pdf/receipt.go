@@ -37,6 +37,15 @@ type Presentation struct {
 	Silence         string // effect of silence, a sentence
 	Remedies        string
 	Access          string // how to see the file
+
+	Price *Price // of the act, where a fee buys it: registration waits for the payment
+}
+
+// Price is what is to be paid for the act.
+type Price struct {
+	Cents  int
+	Notice string // pagoPA's number, 18 digits
+	Due    deadline.Date
 }
 
 // File is an attachment by its impronta.
@@ -75,6 +84,9 @@ func (p Presentation) check() error {
 			return fmt.Errorf("%w: %s", ErrIncomplete, what)
 		}
 	}
+	if p.Price != nil && (p.Price.Cents < 1 || p.Price.Notice == "" || p.Price.Due.IsZero()) {
+		return fmt.Errorf("%w: what is to be paid", ErrIncomplete)
+	}
 	if p.PresentedAt.IsZero() || p.Due.IsZero() {
 		return fmt.Errorf("%w: instant of presentation or end date", ErrIncomplete)
 	}
@@ -106,7 +118,13 @@ func (s *sheet) presentation(p Presentation) {
 	s.row("Presentata da", p.Applicant)
 	s.row("Per conto di", p.OnBehalf)
 	s.row("Presentata il", longInstant(p.PresentedAt)+" (ora italiana)\nTempo universale: "+register.Instant(p.PresentedAt))
-	s.row("Protocollo", "Registrazione di protocollo in corso: il numero sarà nell'area personale. La data di protocollo è quella di presentazione.")
+	if p.Price == nil {
+		s.row("Protocollo", "Registrazione di protocollo in corso: il numero sarà nell'area personale. La data di protocollo è quella di presentazione.")
+		return
+	}
+	s.row("Da pagare", fmt.Sprintf("%d,%02d euro con pagoPA, avviso n. %s, entro il %s. La ricevuta non attesta il pagamento.",
+		p.Price.Cents/100, p.Price.Cents%100, p.Price.Notice, longDate(p.Price.Due)))
+	s.row("Protocollo", "L'istanza si registra quando il pagamento è arrivato: il numero sarà nell'area personale. La data della presentazione resta quella di questa ricevuta.")
 }
 
 func (s *sheet) documents(p Presentation) {

@@ -77,6 +77,11 @@ func TestReceiptIncomplete(t *testing.T) {
 		"no substitute":  func(p *Presentation) { p.Substitute = "" },
 		"no remedies":    func(p *Presentation) { p.Remedies = "" },
 		"no digest":      func(p *Presentation) { p.Digest = "" },
+		"no notice":      func(p *Presentation) { p.Price = &Price{Cents: 300, Due: p.Due} },
+		"no silence":     func(p *Presentation) { p.Silence = "" },
+		"no office":      func(p *Presentation) { p.Office = "" },
+		"no access":      func(p *Presentation) { p.Access = "" },
+		"no id":          func(p *Presentation) { p.ID = "" },
 	} {
 		p := complaint()
 		change(&p)
