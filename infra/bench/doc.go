@@ -18,7 +18,7 @@
 //	              down once by meters on a twin of its tables, made again by the SDK one after the other on another twin, garbage collected
 //	              as seldom as the function does. Opening the book, in the first batch, is done by both and not timed. What SQS does
 //	              between the function's two events is left out. The processor's time of each side stands beside.
-//	warm          An event that is answered without a partner (ten messages of an unknown kind; of the routes that nobody signed in may not
+//	warm          An event that is answered without a partner (ten messages that name no kind; of the routes that nobody signed in may not
 //	              use, the slowest), from when the Runtime API has it to when the answer is there, over a no-op function's. It is what
 //	              our code adds before the first call: reading, routing, checks of the contract, logging. Functions that only schedules
 //	              call have no such event.

@@ -179,11 +179,11 @@ func tried(h *host, event []byte) (time.Duration, error) {
 	return took.median(), nil
 }
 
-// unreadable is a batch of ten messages of a kind that nobody knows, each of a group of its own: they are read, given up for good and logged.
+// unreadable is a batch of ten messages that name no kind, each of a group of its own: they are read, given up for good and logged.
 func (b *bench) unreadable(h *host) (question, error) {
 	var batch events.SQSEvent
 	for n := range block {
-		body, err := json.Marshal(queue.Envelope{Version: queue.Version, Kind: "???", PK: "APP#x", SK: fmt.Sprint(n)})
+		body, err := json.Marshal(queue.Envelope{Version: queue.Version, PK: "APP#x", SK: fmt.Sprint(n)})
 		if err != nil {
 			return question{}, err
 		}
@@ -204,7 +204,7 @@ func (b *bench) unreadable(h *host) (question, error) {
 	if err := json.Unmarshal(body, &answer); err != nil || answer.BatchItemFailures == nil {
 		return question{}, fmt.Errorf("ten unreadable messages are answered by %s", body)
 	}
-	return question{"ten messages of a kind that nobody knows", fmt.Sprint(len(answer.BatchItemFailures), " are to come again"), text}, nil
+	return question{"ten messages that name no kind", fmt.Sprint(len(answer.BatchItemFailures), " are to come again"), text}, nil
 }
 
 // farthest is the rank of routes that may need somebody outside.
