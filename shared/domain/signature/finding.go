@@ -16,15 +16,16 @@ type Code string
 const (
 	OK Code = "ok"
 
-	Unsigned  Code = "unsigned"
-	Detached  Code = "detached"
-	TooDeep   Code = "too-deep"
-	TooLarge  Code = "too-large"
-	Malformed Code = "malformed"
-	Damaged   Code = "damaged-pdf"
-	Encrypted Code = "encrypted"
-	NoSigner  Code = "no-signer"
-	Elsewhere Code = "unsupported-format"
+	Unsigned   Code = "unsigned"
+	Detached   Code = "detached"
+	TooDeep    Code = "too-deep"
+	TooLarge   Code = "too-large"
+	Malformed  Code = "malformed"
+	Damaged    Code = "damaged-pdf"
+	Encrypted  Code = "encrypted"
+	TooComplex Code = "too-complex"
+	NoSigner   Code = "no-signer"
+	Elsewhere  Code = "unsupported-format"
 
 	Altered       Code = "altered"
 	ModifiedAfter Code = "modified-after"
@@ -75,15 +76,16 @@ const (
 // CAD art. 24 c.4-bis: a signature on a certificate that was revoked, expired or suspended is as no signature. What the certificate and its
 // issuer must have been at the time of signing is Reg. (EU) 910/2014 art. 32.
 var findings = map[Code]finding{
-	Unsigned:  {Invalid, "il file non contiene alcuna firma", "Firma il documento e carica il file firmato."},
-	Detached:  {Invalid, "la firma è separata dal documento", otherForm},
-	Elsewhere: {Invalid, "la firma è in un formato (XAdES, ASiC o TSD) che qui non si può verificare", otherForm},
-	TooDeep:   {Invalid, "il file è firmato più volte una dentro l’altra, oltre le cinque buste ammesse", signAgain},
-	TooLarge:  {Invalid, "il file supera i 30 MB", "Riduci il documento, firmalo di nuovo e carica il nuovo file."},
-	Malformed: {Invalid, "la firma è danneggiata e non si può leggere", signAgain},
-	Damaged:   {Invalid, "il PDF è danneggiato e non si può dire se e da chi è firmato", "Crea di nuovo il PDF, firmalo e carica il nuovo file."},
-	Encrypted: {Invalid, "il file è cifrato e non si può leggere", "Firma il documento senza cifrarlo né proteggerlo con una password e carica il nuovo file."},
-	NoSigner:  {Invalid, "la busta non contiene firme", signAgain},
+	Unsigned:   {Invalid, "il file non contiene alcuna firma", "Firma il documento e carica il file firmato."},
+	Detached:   {Invalid, "la firma è separata dal documento", otherForm},
+	Elsewhere:  {Invalid, "la firma è in un formato (XAdES, ASiC o TSD) che qui non si può verificare", otherForm},
+	TooDeep:    {Invalid, "il file è firmato più volte una dentro l’altra, oltre le cinque buste ammesse", signAgain},
+	TooLarge:   {Invalid, "il file supera i 30 MB", "Riduci il documento, firmalo di nuovo e carica il nuovo file."},
+	Malformed:  {Invalid, "la firma è danneggiata e non si può leggere", signAgain},
+	Damaged:    {Invalid, "il PDF è danneggiato e non si può dire se e da chi è firmato", "Crea di nuovo il PDF, firmalo e carica il nuovo file."},
+	Encrypted:  {Invalid, "il file è cifrato e non si può leggere", "Firma il documento senza cifrarlo né proteggerlo con una password e carica il nuovo file."},
+	TooComplex: {Invalid, "il PDF è troppo complesso per essere verificato", "Crea un PDF più semplice, per esempio stampandolo in PDF, firmalo e carica il nuovo file."},
+	NoSigner:   {Invalid, "la busta non contiene firme", signAgain},
 
 	Altered:       {Invalid, "il documento è stato modificato dopo la firma", signAgain},
 	ModifiedAfter: {Invalid, "il documento è stato modificato dopo la firma", signAgain},

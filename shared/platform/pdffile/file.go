@@ -7,8 +7,18 @@ import (
 // maxObjects bounds object numbers, as ISO 32000-1 annex C does.
 const maxObjects = 8_388_607
 
-// maxSections bounds the revisions of a file.
-const maxSections = 256
+// maxSections bounds the revisions of a file, maxEntries the lines of all their tables: packed, some kilobytes hold millions.
+const (
+	maxSections = 256
+	maxEntries  = 1 << 20
+)
+
+// The fuel of a file: so many times its bytes, and as much for a small one as any needs. A file that is all structure and has dozens of
+// signatures, each with a revision to compare, runs out of it.
+const (
+	fuelTimes = 6
+	fuelLeast = 16 << 20
+)
 
 // File is a PDF, read through its cross-references.
 type File struct {
@@ -16,8 +26,9 @@ type File struct {
 	Sections []Section // newest first
 
 	data     []byte
-	fuel     int
-	unpacked int
+	fuel     *int // what may still be read, over all editions of the file
+	unpacked *int
+	entries  int               // of all sections
 	holders  map[int]container // object streams that were unpacked
 	held     int               // bytes of them
 }
@@ -51,13 +62,20 @@ type container struct {
 
 // New prepares to read a file, without looking for its cross-references.
 func New(data []byte) *File {
-	return &File{data: data, fuel: 8*len(data) + 1<<20, unpacked: maxUnpacked, holders: map[int]container{}}
+	fuel, unpacked := fuelTimes*len(data)+fuelLeast, maxUnpacked
+	return &File{data: data, fuel: &fuel, unpacked: &unpacked, holders: map[int]container{}}
 }
 
 // Open reads a file's cross-references back to the first revision.
-func Open(data []byte) (*File, error) {
-	f := New(data)
-	if !bytes.HasPrefix(data, []byte("%PDF-")) {
+func Open(data []byte) (*File, error) { return New(data).open() }
+
+// Until is the edition of the file that ended there, read as a file of its own. The bounds are those of the whole.
+func (f *File) Until(end int) (*File, error) {
+	return (&File{data: f.data[:end], fuel: f.fuel, unpacked: f.unpacked, holders: map[int]container{}}).open()
+}
+
+func (f *File) open() (*File, error) {
+	if !bytes.HasPrefix(f.data, []byte("%PDF-")) {
 		return nil, ErrMalformed
 	}
 	at, err := f.start()
@@ -79,6 +97,14 @@ func Open(data []byte) (*File, error) {
 	}
 	f.Trailer = f.Sections[0].Trailer
 	return f, nil
+}
+
+// counted takes note of one more line of a table.
+func (f *File) counted() error {
+	if f.entries++; f.entries > maxEntries {
+		return ErrTooMuch
+	}
+	return nil
 }
 
 // Entry finds where an object stands in this edition of the file.
@@ -130,7 +156,7 @@ func (f *File) read(number int, e Entry, depth int) (any, error) {
 	if e.Offset >= len(f.data) {
 		return nil, ErrMalformed
 	}
-	l := lexer{f.data, e.Offset, &f.fuel}
+	l := lexer{data: f.data, pos: e.Offset, fuel: f.fuel}
 	id, o, err := l.indirect(func(r Ref) int { return f.length(r, depth) })
 	if err != nil {
 		return nil, err
@@ -170,7 +196,7 @@ func (f *File) packed(number int, e Entry, depth int) (any, error) {
 	if e.Index >= len(c.numbers) || c.numbers[e.Index] != number {
 		return nil, ErrMalformed
 	}
-	l := lexer{c.body, c.offsets[e.Index], &f.fuel}
+	l := lexer{data: c.body, pos: c.offsets[e.Index], fuel: f.fuel, packed: true}
 	return l.object(0)
 }
 
@@ -203,14 +229,14 @@ func (f *File) unpackObjects(s *Stream) (c container, err error) {
 	if s.Dict["Type"] != Name("ObjStm") {
 		return c, ErrMalformed
 	}
-	if c.body, err = s.unpack(&f.unpacked); err != nil {
+	if c.body, err = s.unpack(f.unpacked); err != nil {
 		return c, err
 	}
 	count, first := s.Dict.Int("N", -1), s.Dict.Int("First", -1)
 	if count < 0 || first < 0 || first > len(c.body) || count > maxItems {
 		return c, ErrMalformed
 	}
-	l := lexer{c.body[:first], 0, &f.fuel}
+	l := lexer{data: c.body[:first], fuel: f.fuel}
 	for range count {
 		l.skip()
 		number, err := l.whole()

@@ -122,7 +122,7 @@ func (s *Stream) unpack(budget *int) ([]byte, error) {
 
 // Measure unpacks a stream as far as its filters are known, for the size alone.
 func (f *File) Measure(s *Stream) error {
-	r, err := s.reader(&f.unpacked)
+	r, err := s.reader(f.unpacked)
 	if err != nil && !errors.Is(err, errFilter) {
 		if errors.Is(err, ErrTooMuch) {
 			return err
@@ -216,4 +216,4 @@ func (d Dict) Int(key Name, otherwise int) int {
 }
 
 // Unpack returns a small stream's bytes.
-func (f *File) Unpack(s *Stream) ([]byte, error) { return s.unpack(&f.unpacked) }
+func (f *File) Unpack(s *Stream) ([]byte, error) { return s.unpack(f.unpacked) }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Why a file is not read on.
@@ -28,7 +29,7 @@ type (
 	Dict  map[Name]any
 	Ref   struct{ Number, Generation int }
 
-	// String also knows where it stood in the file.
+	// String also knows where it stood in the file; in an object stream it stood nowhere, and both are -1.
 	String struct {
 		Value   []byte
 		At, End int
@@ -36,8 +37,9 @@ type (
 	}
 	// Stream is a dictionary with bytes, still packed.
 	Stream struct {
-		Dict Dict
-		Raw  []byte
+		Dict   Dict
+		Raw    []byte
+		Beyond bool // the length that it states reaches beyond Raw: another reader may believe it
 	}
 	// keyword is any other word: obj, endobj, stream, R.
 	keyword string
@@ -48,15 +50,17 @@ const (
 	maxWord   = 128
 	maxName   = 1024
 	maxString = 32 << 20
-	maxItems  = 1 << 20 // of one array or dictionary
+	maxItems  = 1 << 20 // of one object, whatever it is nested in: each costs many times its bytes
 )
 
 // lexer reads objects from data at pos. Fuel is what may still be read, over all lexers of a file: it bounds what overlapping objects
 // cost.
 type lexer struct {
-	data []byte
-	pos  int
-	fuel *int
+	data   []byte
+	pos    int
+	fuel   *int
+	items  int  // read so far
+	packed bool // data are an object stream's, not the file's
 }
 
 func (l *lexer) burn(n int) error {
@@ -95,6 +99,9 @@ func (l *lexer) object(depth int) (any, error) {
 	l.skip()
 	if err := l.burn(1); err != nil {
 		return nil, err
+	}
+	if l.items++; l.items > maxItems {
+		return nil, ErrTooMuch
 	}
 	if l.pos >= len(l.data) || depth > maxDepth {
 		return nil, ErrMalformed
@@ -148,8 +155,8 @@ func (l *lexer) number() (any, error) {
 		return nil, err
 	}
 	value, err := strconv.ParseFloat(word, 64)
-	if err != nil {
-		return nil, ErrMalformed
+	if err != nil || strings.Trim(word, "+-.0123456789") != "" {
+		return nil, ErrMalformed // 1e3 is a number to Go and none to a reader
 	}
 	whole, err := strconv.Atoi(word)
 	if err != nil || whole < 0 || whole > maxObjects {
@@ -247,7 +254,7 @@ func (l *lexer) literal() (any, error) {
 		}
 		if open == 0 && l.pos < len(l.data) {
 			l.pos++
-			return String{Value: l.data[from+1 : l.pos-1], At: from, End: l.pos}, l.burn(l.pos - from)
+			return l.string(l.data[from+1:l.pos-1], from, false), l.burn(l.pos - from)
 		}
 		if l.pos-from > maxString {
 			break
@@ -285,7 +292,14 @@ func (l *lexer) hex() (any, error) {
 	if half >= 0 {
 		value = append(value, byte(half<<4))
 	}
-	return String{Value: value, At: from, End: l.pos, Hex: true}, nil
+	return l.string(value, from, true), nil
+}
+
+func (l *lexer) string(value []byte, from int, hex bool) String {
+	if l.packed {
+		return String{Value: value, At: -1, End: -1, Hex: hex}
+	}
+	return String{Value: value, At: from, End: l.pos, Hex: hex}
 }
 
 func (l *lexer) array(depth int) (any, error) {
@@ -301,7 +315,7 @@ func (l *lexer) array(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, bad := o.(keyword); bad || len(all) > maxItems {
+		if _, bad := o.(keyword); bad {
 			return nil, ErrMalformed
 		}
 		all = append(all, o)
@@ -322,7 +336,7 @@ func (l *lexer) dict(depth int) (any, error) {
 			return nil, err
 		}
 		name, ok := key.(Name)
-		if !ok || len(all) > maxItems {
+		if !ok {
 			return nil, ErrMalformed
 		}
 		value, err := l.object(depth + 1)
@@ -374,8 +388,8 @@ func (l *lexer) indirect(length func(Ref) int) (Ref, any, error) {
 		l.pos = at
 		return id, o, nil
 	}
-	raw, err := l.stream(dict, length)
-	return id, &Stream{dict, raw}, err
+	s, err := l.stream(dict, length)
+	return id, s, err
 }
 
 func (l *lexer) whole() (int, error) {
@@ -395,8 +409,8 @@ func (l *lexer) whole() (int, error) {
 
 var endStream = []byte("endstream")
 
-// stream reads a stream's bytes, after the word stream. A length that does not lead to endstream is not believed.
-func (l *lexer) stream(dict Dict, length func(Ref) int) ([]byte, error) {
+// stream reads a stream, after the word stream. A length that does not lead to endstream is not believed.
+func (l *lexer) stream(dict Dict, length func(Ref) int) (*Stream, error) {
 	if bytes.HasPrefix(l.data[l.pos:], []byte("\r\n")) {
 		l.pos += 2
 	} else if l.pos < len(l.data) && (l.data[l.pos] == '\n' || l.data[l.pos] == '\r') {
@@ -410,12 +424,12 @@ func (l *lexer) stream(dict Dict, length func(Ref) int) ([]byte, error) {
 		size = length(v)
 	}
 	if size >= 0 && size <= len(l.data)-l.pos {
-		after := lexer{l.data, l.pos + size, l.fuel}
+		after := lexer{data: l.data, pos: l.pos + size, fuel: l.fuel}
 		after.skip()
 		if bytes.HasPrefix(l.data[after.pos:], endStream) {
 			raw := l.data[l.pos : l.pos+size]
 			l.pos = after.pos + len(endStream)
-			return raw, l.burn(size)
+			return &Stream{Dict: dict, Raw: raw}, l.burn(1)
 		}
 	}
 	end := bytes.Index(l.data[l.pos:], endStream)
@@ -425,5 +439,5 @@ func (l *lexer) stream(dict Dict, length func(Ref) int) ([]byte, error) {
 	}
 	raw := l.data[l.pos : l.pos+end]
 	l.pos += end + len(endStream)
-	return raw, l.burn(end)
+	return &Stream{Dict: dict, Raw: raw, Beyond: size > len(raw)}, l.burn(end)
 }

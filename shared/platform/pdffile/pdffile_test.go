@@ -67,7 +67,7 @@ func TestObjects(t *testing.T) {
 			t.Errorf("%s: %#v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"<< /A 1 /A 2 >>", "<< /A >>", "[ 1", "(a", "<4x>", "<< 1 2 >>", strings.Repeat("[", 100), ">>", "nonsense"} {
+	for _, text := range []string{"<< /A 1 /A 2 >>", "<< /A >>", "[ 1", "(a", "<4x>", "<< 1 2 >>", strings.Repeat("[", 100), ">>", "nonsense", "1e3", "[0x1p4]", "+Inf", "1_0"} {
 		f := open(t, signingtest.Update(signingtest.PDF("x"), map[int]string{9: text}))
 		if o, err := f.Object(9); !errors.Is(err, pdffile.ErrMalformed) {
 			t.Errorf("%s: %#v, %v", text, o, err)
@@ -83,6 +83,7 @@ func TestMalformed(t *testing.T) {
 		"points at text": good[:strings.LastIndex(good, "startxref")] + "startxref\n12\n%%EOF\n",
 		"circle":         strings.Replace(good, "/Size 1000", fmt.Sprintf("/Prev %d", strings.Index(good, "xref\n")), 1),
 		"entry twice":    strings.Replace(good, "2 1\n", "1 1\n", 1),
+		"comment inside": strings.Replace(good, "\n3 1\n", "\n3 1%\n", 1),
 	} {
 		if _, err := pdffile.Open([]byte(data)); !errors.Is(err, pdffile.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
@@ -125,6 +126,60 @@ func TestPredictor(t *testing.T) {
 	}
 }
 
+// A string of an object stream stands nowhere in the file: no byte range may be held against it.
+func TestPackedStrings(t *testing.T) {
+	f := open(t, signingtest.Packed("x", "/Lang (it) /Id <4142>"))
+	root, err := f.Root()
+	for _, key := range []pdffile.Name{"Lang", "Id"} {
+		if s, ok := root[key].(pdffile.String); err != nil || !ok || s.At != -1 || s.End != -1 {
+			t.Errorf("%s: %+v, %v", key, root[key], err)
+		}
+	}
+}
+
+// Some kilobytes, packed, must not become millions of things in memory.
+func TestLittleBecomesMuch(t *testing.T) {
+	table := func(from string) []byte {
+		dict := "/Type /XRef /Size 2000000 /Root 1 0 R /W [1 1 0] " + from
+		out := []byte("%PDF-1.7\n")
+		return fmt.Appendf(out, "7 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n", signingtest.Deflated(dict, make([]byte, 4_000_000)), len(out))
+	}
+	if _, err := pdffile.Open(table("")); !errors.Is(err, pdffile.ErrTooMuch) {
+		t.Errorf("entries: %v", err)
+	}
+	for _, text := range []string{"()", "[]", "<<>>"} {
+		many := "[" + strings.Repeat("["+strings.Repeat(text, 100_000)+"]", 20) + "]"
+		f := open(t, signingtest.Update(signingtest.PDF("x"), map[int]string{9: many}))
+		if _, err := f.Object(9); !errors.Is(err, pdffile.ErrTooMuch) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestAdded(t *testing.T) {
+	first := signingtest.PDF("x")
+	good := signingtest.Update(first, map[int]string{4: signingtest.Stream("", []byte("4 0 obj")), 9: "<< /A (b) >>"})
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"as it should be": {good, nil},
+		"unnamed":         {signingtest.Update(append(bytes.Clone(first), "8 0 obj\n1\nendobj\n"...), map[int]string{9: "1"}), pdffile.ErrMalformed},
+		"unnamed, twice":  {signingtest.Update(append(bytes.Clone(first), "9 0 obj\n2\nendobj\n"...), map[int]string{9: "1"}), pdffile.ErrMalformed},
+		"not an object":   {signingtest.Update(append(bytes.Clone(first), "altro\n"...), map[int]string{9: "1"}), pdffile.ErrMalformed},
+		"left open":       {signingtest.Update(first, map[int]string{9: "1 endobj 4 0 obj 2"}), pdffile.ErrMalformed},
+	} {
+		f := open(t, c.data)
+		if err := f.Added(len(first), f.Sections[:1]); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	packed := signingtest.Packed("x")
+	if f := open(t, packed); f.Added(len("%PDF-1.7\n"), f.Sections) != nil {
+		t.Error("a stream of cross-references is not known")
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	f.Add(signingtest.PDF("ciao"))
 	f.Add(signingtest.Packed("ciao"))
@@ -145,5 +200,6 @@ func FuzzOpen(f *testing.F) {
 			return nil
 		})
 		_ = file.Scan(func(any) error { return nil })
+		_ = file.Added(len(data)/2, file.Sections)
 	})
 }

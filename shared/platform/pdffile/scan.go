@@ -10,6 +10,16 @@ import (
 
 // All goes through every object of every revision, also those that a later one replaced, as far as they can be read.
 func (f *File) All(each func(number int, o any) error) error {
+	return f.Every(func(number int, _ Entry, o any, err error) error {
+		if err != nil || o == nil {
+			return nil
+		}
+		return each(number, o)
+	})
+}
+
+// Every goes through the entries of every revision, with what they stand for or why that cannot be read.
+func (f *File) Every(each func(number int, e Entry, o any, err error) error) error {
 	for i := range f.Sections {
 		entries := f.Sections[i].Entries
 		// Those of one object stream together, so that it is unpacked once.
@@ -21,10 +31,7 @@ func (f *File) All(each func(number int, o any) error) error {
 			if errors.Is(err, ErrTooMuch) {
 				return err
 			}
-			if err != nil || o == nil {
-				continue
-			}
-			if err := each(number, o); err != nil {
+			if err := each(number, entries[number], o, err); err != nil {
 				return err
 			}
 		}
@@ -68,7 +75,7 @@ func (f *File) Scan(each func(o any) error) error {
 
 // after reads the object after the word obj.
 func (f *File) after(at int) (any, error) {
-	l := lexer{f.data, at, &f.fuel}
+	l := lexer{data: f.data, pos: at, fuel: f.fuel}
 	o, err := l.object(0)
 	if err != nil {
 		return nil, err
@@ -83,11 +90,11 @@ func (f *File) after(at int) (any, error) {
 	if word, err := l.object(0); err != nil || word != keyword("stream") {
 		return o, nil
 	}
-	raw, err := l.stream(dict, func(Ref) int { return -1 })
+	s, err := l.stream(dict, func(Ref) int { return -1 })
 	if err != nil {
 		return o, nil
 	}
-	return &Stream{dict, raw}, nil
+	return s, nil
 }
 
 func (f *File) scanPacked(s *Stream, each func(o any) error) error {
@@ -96,7 +103,7 @@ func (f *File) scanPacked(s *Stream, each func(o any) error) error {
 		return err
 	}
 	for _, offset := range c.offsets {
-		l := lexer{c.body, offset, &f.fuel}
+		l := lexer{data: c.body, pos: offset, fuel: f.fuel, packed: true}
 		o, err := l.object(0)
 		if errors.Is(err, ErrTooMuch) {
 			return err
@@ -109,4 +116,68 @@ func (f *File) scanPacked(s *Stream, each func(o any) error) error {
 		}
 	}
 	return nil
+}
+
+// Added goes through what was added to a file after an offset, from one object to the next, and tells whether there is nothing that the sections
+// do not name: a reader that repairs files would take an object that stands there unnamed for the newest of its number.
+func (f *File) Added(from int, sections []Section) error {
+	named := map[int]Ref{}
+	tables := map[int]bool{}
+	for _, s := range sections {
+		tables[f.begin(s.At)] = true
+		tables[f.begin(s.Trailer.Int("XRefStm", 0))] = true
+		for number, e := range s.Entries {
+			if e.Offset > 0 {
+				named[f.begin(e.Offset)] = Ref{number, e.Generation}
+			}
+		}
+	}
+	l := lexer{data: f.data, pos: from, fuel: f.fuel}
+	for {
+		if l.skip(); l.pos >= len(f.data) {
+			return nil
+		}
+		at := l.pos
+		rest := f.data[at:]
+		switch {
+		case bytes.HasPrefix(rest, []byte("xref")) && tables[at]:
+			if err := f.pass(&l); err != nil {
+				return err
+			}
+		case bytes.HasPrefix(rest, []byte("startxref")):
+			l.pos += len("startxref")
+			l.skip()
+			if _, err := l.whole(); err != nil {
+				return err
+			}
+		default:
+			id, _, err := l.indirect(func(r Ref) int { return f.length(r, 0) })
+			if err != nil {
+				return err
+			}
+			if want, there := named[at]; (!there || want != id) && !tables[at] {
+				return ErrMalformed
+			}
+			if word, err := l.object(0); err != nil || word != keyword("endobj") {
+				return ErrMalformed
+			}
+		}
+	}
+}
+
+// begin is where the word at an offset begins: some programs name the line end before it.
+func (f *File) begin(at int) int {
+	for at < len(f.data) && isSpace(f.data[at]) {
+		at++
+	}
+	return at
+}
+
+// pass goes over a table and its trailer.
+func (f *File) pass(l *lexer) error {
+	if _, err := f.tables(l); err != nil {
+		return err
+	}
+	_, err := l.object(0)
+	return err
 }

@@ -14,7 +14,7 @@ func (f *File) start() (int, error) {
 	if at < 0 {
 		return 0, ErrMalformed
 	}
-	l := lexer{f.data, from + at + len("startxref"), &f.fuel}
+	l := lexer{data: f.data, pos: from + at + len("startxref"), fuel: f.fuel}
 	for l.pos < len(f.data) && isSpace(f.data[l.pos]) {
 		l.pos++
 	}
@@ -33,22 +33,15 @@ func (f *File) section(at int) (Section, error) {
 	if at <= 0 || at >= len(f.data) {
 		return Section{}, ErrMalformed
 	}
-	l := lexer{f.data, at, &f.fuel}
+	l := lexer{data: f.data, pos: at, fuel: f.fuel}
 	l.skip()
 	if !bytes.HasPrefix(f.data[l.pos:], []byte("xref")) {
 		return f.streamed(at)
 	}
-	l.pos += len("xref")
-	s := Section{At: at, Entries: map[int]Entry{}}
-	for {
-		l.skip()
-		if bytes.HasPrefix(f.data[l.pos:], []byte("trailer")) {
-			l.pos += len("trailer")
-			break
-		}
-		if err := f.table(&l, s.Entries); err != nil {
-			return s, err
-		}
+	entries, err := f.tables(&l)
+	s := Section{At: at, Entries: entries}
+	if err != nil {
+		return s, err
 	}
 	o, err := l.object(0)
 	if err != nil {
@@ -71,6 +64,27 @@ func (f *File) section(at int) (Section, error) {
 		}
 	}
 	return s, nil
+}
+
+// tables reads a cross-reference table from the word xref to the word trailer. A comment in it is a table to some readers and to others a file
+// to be repaired.
+func (f *File) tables(l *lexer) (map[int]Entry, error) {
+	from, entries := l.pos, map[int]Entry{}
+	l.pos += len("xref")
+	for {
+		l.skip()
+		if bytes.HasPrefix(f.data[l.pos:], []byte("trailer")) {
+			break
+		}
+		if err := f.table(l, entries); err != nil {
+			return nil, err
+		}
+	}
+	if bytes.IndexByte(f.data[from:l.pos], '%') >= 0 {
+		return nil, ErrMalformed
+	}
+	l.pos += len("trailer")
+	return entries, nil
 }
 
 // table reads one subsection of a cross-reference table.
@@ -105,6 +119,9 @@ func (f *File) table(l *lexer, entries map[int]Entry) error {
 		if _, twice := entries[number]; twice {
 			return ErrMalformed
 		}
+		if err := f.counted(); err != nil {
+			return err
+		}
 		entries[number] = e
 	}
 	return nil
@@ -116,7 +133,7 @@ func (f *File) streamed(at int) (Section, error) {
 	if at <= 0 || at >= len(f.data) {
 		return s, ErrMalformed
 	}
-	l := lexer{f.data, at, &f.fuel}
+	l := lexer{data: f.data, pos: at, fuel: f.fuel}
 	_, o, err := l.indirect(func(Ref) int { return -1 })
 	if err != nil {
 		return s, err
@@ -126,7 +143,7 @@ func (f *File) streamed(at int) (Section, error) {
 		return s, ErrMalformed
 	}
 	s.Trailer = stream.Dict
-	body, err := stream.unpack(&f.unpacked)
+	body, err := stream.unpack(f.unpacked)
 	if err != nil {
 		return s, err
 	}
@@ -146,10 +163,10 @@ func (f *File) streamed(at int) (Section, error) {
 	if !ok {
 		ranges = Array{0.0, float64(stream.Dict.Int("Size", 0))}
 	}
-	return s, s.fill(body, width, ranges)
+	return s, f.fill(&s, body, width, ranges)
 }
 
-func (s *Section) fill(body []byte, width [3]int, ranges Array) error {
+func (f *File) fill(s *Section, body []byte, width [3]int, ranges Array) error {
 	size := width[0] + width[1] + width[2]
 	if len(ranges)%2 != 0 || size == 0 {
 		return ErrMalformed
@@ -175,6 +192,9 @@ func (s *Section) fill(body []byte, width [3]int, ranges Array) error {
 			}
 			if _, twice := s.Entries[number]; twice {
 				return ErrMalformed
+			}
+			if err := f.counted(); err != nil {
+				return err
 			}
 			switch kind {
 			case 0:

@@ -16,12 +16,13 @@ var errChanged = errors.New("PDF changed after a signature")
 // unchanged tells whether what was added to a PDF after a signature is only what later signatures need (ISO 32000-1 12.8.2.2, and what
 // ETSI EN 319 142-1 adds): further signature fields with their signatures, the security store, document timestamps.
 //
-// The signed revision is read as a file of its own, cut at the signature's end. Every object that a later revision replaces must be one
-// that such an addition replaces, and changed only as it does; a new object may not fill a place that the signed revision already
-// named, or its pages would change without being touched.
+// The signed revision is read as a file of its own, cut at the signature's end, and must be whole as such: what it leaves open, or says to
+// stand beyond its end, is whatever comes later. Every object that a later revision replaces must be one that such an addition replaces,
+// and changed only as it does; a new object may not fill a place that the signed revision already named, or its pages would change without
+// being touched; and nothing may be added that no table names.
 func unchanged(now *pdffile.File, all []*signed, s *signed) error {
 	data := now.Data()
-	then, err := pdffile.Open(data[:s.end])
+	then, err := now.Until(s.end)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,10 @@ func unchanged(now *pdffile.File, all []*signed, s *signed) error {
 		}
 		return nil
 	}
-	c := changes{now: now, then: then, signatures: map[int]bool{}}
+	if err := now.Added(s.end, now.Sections[:later]); err != nil {
+		return tooMuchOr(err, errChanged)
+	}
+	c := changes{now: now, then: then, signatures: map[int]*signed{}}
 	final := c.final(s.dict)
 	for _, other := range all {
 		if other.end <= s.end {
@@ -44,9 +48,17 @@ func unchanged(now *pdffile.File, all []*signed, s *signed) error {
 		if final && !other.isTimestamp() {
 			return errChanged
 		}
-		c.signatures[other.number] = true
+		c.signatures[other.number] = other
 	}
 	return c.check(now.Sections[:later])
+}
+
+// tooMuchOr keeps the one error that says that nobody looked to the end.
+func tooMuchOr(err, otherwise error) error {
+	if errors.Is(err, pdffile.ErrTooMuch) {
+		return err
+	}
+	return otherwise
 }
 
 // final tells whether a signature certifies the document against any change, further signatures included (DocMDP, ISO 32000-1 12.8.2.2.2).
@@ -73,8 +85,9 @@ func sameSections(a, b []pdffile.Section) bool {
 type changes struct {
 	now, then  *pdffile.File
 	root       pdffile.Dict
-	signatures map[int]bool // numbers of the objects that hold later signatures
-	shown      map[int]bool // numbers that the signed revision names elsewhere than as its metadata or in its store
+	signatures map[int]*signed // later signatures, by the numbers of the objects that hold them
+	store      map[int]bool    // numbers of what the signed revision's store is made of
+	shown      map[int]bool    // numbers that the signed revision names elsewhere than as its metadata or in its store
 }
 
 func (c *changes) check(sections []pdffile.Section) error {
@@ -88,15 +101,21 @@ func (c *changes) check(sections []pdffile.Section) error {
 	}
 	replaced, added := map[int]bool{}, map[int]bool{}
 	for _, section := range sections {
-		for number := range section.Entries {
-			if e, there := c.then.Entry(number); there && e.InUse() {
-				replaced[number] = true
-			} else {
+		for number, new := range section.Entries {
+			e, there := c.then.Entry(number)
+			switch {
+			case !there || !e.InUse():
 				added[number] = true
+			case e.Generation != new.Generation:
+				return errChanged // who named the other generation was naming nothing
+			default:
+				replaced[number] = true
 			}
 		}
 	}
 	delete(added, 0)
+	c.store = map[int]bool{}
+	c.collect(root["DSS"], 0)
 	if err := c.names(added); err != nil {
 		return err
 	}
@@ -112,35 +131,77 @@ func (c *changes) check(sections []pdffile.Section) error {
 // in its store, what is also shown on a page would let the page be changed under an innocent name.
 func (c *changes) names(added map[int]bool) error {
 	c.shown = map[int]bool{}
-	visit := func(holder any) bool {
-		gap := false
-		references(holder, func(number int) { gap = gap || added[number]; c.shown[number] = true })
-		return gap
-	}
-	for _, holder := range []any{c.root["DSS"], c.root["Metadata"]} {
-		gap := false
-		references(holder, func(number int) { gap = gap || added[number] })
-		if gap {
-			return errChanged
-		}
-	}
-	return c.then.All(func(number int, o any) error {
-		if d, ok := o.(pdffile.Dict); ok {
-			switch {
-			case c.is(pdffile.Ref{Number: number}, c.then.Trailer["Root"]):
-				d = maps.Clone(d)
-				delete(d, "DSS")
-				delete(d, "Metadata")
-				o = d
-			case storeDict(d):
-				return nil
+	inStore := map[int][]int{} // what the parts of the store name
+	gap := false
+	err := c.then.Every(func(number int, e pdffile.Entry, o any, err error) error {
+		if err != nil {
+			if current, _ := c.then.Entry(number); current == e {
+				return errChanged // nobody can say what it was, and another reader may see it end in what came later
 			}
+			return nil
 		}
-		if visit(o) {
-			return errChanged
+		if o, err = c.shows(number, o); err != nil {
+			return err
 		}
+		references(o, func(n int) {
+			gap = gap || added[n]
+			if c.store[number] {
+				inStore[number] = append(inStore[number], n)
+			} else {
+				c.shown[n] = true
+			}
+		})
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	references(c.root["DSS"], func(n int) { gap = gap || added[n] })
+	references(c.root["Metadata"], func(n int) { gap = gap || added[n] })
+	if gap {
+		return errChanged
+	}
+	c.spread(inStore)
+	return nil
+}
+
+// shows is the part of an object by which others come to be shown: a table of cross-references shows nothing, the catalogue's metadata and
+// store neither.
+func (c *changes) shows(number int, o any) (any, error) {
+	switch v := o.(type) {
+	case *pdffile.Stream:
+		if v.Beyond {
+			return nil, errChanged
+		}
+		if v.Dict["Type"] == pdffile.Name("XRef") {
+			return nil, nil
+		}
+	case pdffile.Dict:
+		if c.is(pdffile.Ref{Number: number}, c.then.Trailer["Root"]) {
+			v = maps.Clone(v)
+			delete(v, "DSS")
+			delete(v, "Metadata")
+			return v, nil
+		}
+	}
+	return o, nil
+}
+
+// spread makes shown what parts of the store name that are shown themselves.
+func (c *changes) spread(inStore map[int][]int) {
+	for again := true; again; {
+		again = false
+		for number, named := range inStore {
+			if !c.shown[number] {
+				continue
+			}
+			for _, n := range named {
+				c.shown[n] = true
+			}
+			delete(inStore, number)
+			again = true
+		}
+	}
 }
 
 // references calls visit with each number that an object names.
@@ -161,11 +222,6 @@ func references(o any, visit func(number int)) {
 	}
 }
 
-func naming(o any, number int) (found bool) {
-	references(o, func(n int) { found = found || n == number })
-	return found
-}
-
 // replaced judges one object that a later revision has anew.
 func (c *changes) replaced(number int) error {
 	before, err := c.then.Object(number)
@@ -183,16 +239,17 @@ func (c *changes) replaced(number int) error {
 }
 
 func (c *changes) allowed(id pdffile.Ref, before, after any) bool {
-	if same(before, after) || c.is(id, c.then.Trailer["Info"]) && said(before) && said(after) {
+	hidden := !c.shown[id.Number]
+	if same(before, after) || hidden && c.is(id, c.then.Trailer["Info"]) && said(before) && said(after) {
 		return true
 	}
 	if x, ok := before.(*pdffile.Stream); ok {
 		y, ok := after.(*pdffile.Stream)
-		return ok && c.is(id, c.root["Metadata"]) && !c.shown[id.Number] && x.Dict["Subtype"] == pdffile.Name("XML") && y.Dict["Subtype"] == pdffile.Name("XML")
+		return ok && hidden && c.is(id, c.root["Metadata"]) && x.Dict["Subtype"] == pdffile.Name("XML") && y.Dict["Subtype"] == pdffile.Name("XML")
 	}
 	if x, ok := before.(pdffile.Array); ok {
 		y, ok := after.(pdffile.Array)
-		return ok && (c.extended(x, y) || storeArray(y) && c.inStore(id) && !c.shown[id.Number])
+		return ok && (c.extended(x, y) || hidden && c.store[id.Number] && storeArray(y))
 	}
 	x, ok := before.(pdffile.Dict)
 	y, ok2 := after.(pdffile.Dict)
@@ -204,7 +261,7 @@ func (c *changes) allowed(id pdffile.Ref, before, after any) bool {
 		return c.catalog(x, y)
 	case c.is(id, c.root["AcroForm"]):
 		return c.form(x, y)
-	case c.is(id, c.root["DSS"]) || c.inStore(id):
+	case hidden && c.store[id.Number]:
 		return storeDict(x) && storeDict(y)
 	case x["Type"] == pdffile.Name("Page"):
 		return sameBut(x, y, "Annots") && c.extendedValue(x["Annots"], y["Annots"])
@@ -307,23 +364,51 @@ func (c *changes) newField(o any) bool {
 	return err == nil && ok && c.signed(ref, d)
 }
 
-// signed tells whether a dictionary is a signature field, or the widget of one, whose signature is among those that are judged here.
+// fieldKeys are what a signature field and its widget are made of: neither a page nor a note can be both.
+var fieldKeys = []pdffile.Name{"Type", "Subtype", "FT", "T", "TU", "TM", "V", "Rect", "F", "Ff", "P", "Parent", "Kids", "AP", "AS", "MK", "BS", "Border", "DA", "Q",
+	"M", "NM", "Lock", "SV", "StructParent", "Lang", "H"}
+
+// signed tells whether a dictionary is a signature field, or the widget of one, whose signature is among those that are judged here. A
+// timestamp, which anybody can have made, must not be seen.
 func (c *changes) signed(id pdffile.Ref, d pdffile.Dict) bool {
-	if d["A"] != nil || d["AA"] != nil {
+	s := c.signature(id, d)
+	if s == nil || s.isTimestamp() && !unseen(d) {
 		return false
 	}
+	for key := range d {
+		if !slices.Contains(fieldKeys, key) {
+			return false
+		}
+	}
+	kind, drawn := d["Type"], d["Subtype"]
+	return (kind == nil || kind == pdffile.Name("Annot")) && (drawn == pdffile.Name("Widget") || drawn == nil && d["AP"] == nil)
+}
+
+// signature is the later one that a field, or the widget of one, is of.
+func (c *changes) signature(id pdffile.Ref, d pdffile.Dict) *signed {
 	if parent, ok := d["Parent"].(pdffile.Ref); ok && d["FT"] == nil {
 		v, err := c.now.Resolve(parent)
-		field, ok := v.(pdffile.Dict)
-		return err == nil && ok && field["Parent"] == nil && field["FT"] == pdffile.Name("Sig") && c.signed(parent, field)
+		if d, ok = v.(pdffile.Dict); err != nil || !ok || d["Parent"] != nil {
+			return nil
+		}
+		id = parent
 	}
 	if d["FT"] != pdffile.Name("Sig") {
-		return false
+		return nil
 	}
 	if value, ok := d["V"].(pdffile.Ref); ok {
 		return c.signatures[value.Number]
 	}
-	return inner(d, "V") != nil && c.signatures[id.Number]
+	if inner(d, "V") == nil {
+		return nil
+	}
+	return c.signatures[id.Number]
+}
+
+// unseen tells whether a widget draws nothing, or in no room.
+func unseen(d pdffile.Dict) bool {
+	room, _ := d["Rect"].(pdffile.Array)
+	return d["AP"] == nil || len(room) == 4 && (room[0] == room[2] || room[1] == room[3])
 }
 
 // signedField tells whether a signature field that was empty was signed, in its own place.

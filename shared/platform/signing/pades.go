@@ -40,14 +40,14 @@ func (c *check) pdf(ctx context.Context, data []byte) {
 		}
 		return
 	}
-	if file.Trailer["Encrypt"] != nil {
+	if slices.ContainsFunc(file.Sections, func(s pdffile.Section) bool { return s.Trailer["Encrypt"] != nil }) {
 		c.report.Code = signature.Encrypted
 		return
 	}
 	all, err := signatures(file)
 	if err != nil {
 		c.padesFormat()
-		c.report.Code = signature.Damaged
+		c.report.Code = signature.TooComplex // nothing else ends the search
 		return
 	}
 	if !slices.ContainsFunc(all, func(s *signed) bool { return !s.isTimestamp() }) {
@@ -181,7 +181,7 @@ func (c *check) pdfSignature(ctx context.Context, file *pdffile.File, all []*sig
 	default:
 		code = c.pdfChanges(file, all, s)
 	}
-	if code == signature.Malformed || code == signature.NotWhole || code == signature.SHA1 || code == signature.Algorithm {
+	if code == signature.Malformed || code == signature.NotWhole || code == signature.TooComplex || code == signature.SHA1 || code == signature.Algorithm {
 		j.result.Code = code
 		return
 	}
@@ -206,6 +206,8 @@ func (c *check) pdfChanges(file *pdffile.File, all []*signed, s *signed) signatu
 		return signature.OK
 	case errors.Is(err, errChanged):
 		return signature.ModifiedAfter
+	case errors.Is(err, pdffile.ErrTooMuch):
+		return signature.TooComplex
 	}
 	return signature.Malformed
 }

@@ -69,30 +69,32 @@ func storeArray(a pdffile.Array) bool {
 	return !slices.ContainsFunc(a, func(o any) bool { _, ok := o.(pdffile.Ref); return !ok })
 }
 
-// inStore tells whether an object is a list or dictionary of the signed revision's store.
-func (c *changes) inStore(id pdffile.Ref) bool {
-	v, err := c.then.Resolve(c.root["DSS"])
-	dss, ok := v.(pdffile.Dict)
-	if err != nil || !ok || !storeDict(dss) {
-		return false
-	}
-	return naming(dss, id.Number) || c.inVRI(dss["VRI"], id)
-}
+// maxStore is how deep a store is nested: the store, its list of validation data, one of them, its lists.
+const maxStore = 5
 
-func (c *changes) inVRI(o any, id pdffile.Ref) bool {
-	v, err := c.then.Resolve(o)
-	vri, ok := v.(pdffile.Dict)
-	if err != nil || !ok {
-		return false
-	}
-	for _, one := range vri {
-		if c.is(id, one) {
-			return true
+// collect notes what the signed revision's store is made of.
+func (c *changes) collect(o any, depth int) {
+	if ref, ok := o.(pdffile.Ref); ok {
+		if c.store[ref.Number] {
+			return
 		}
-		v, err := c.then.Resolve(one)
-		if d, ok := v.(pdffile.Dict); err == nil && ok && naming(d, id.Number) {
-			return true
+		c.store[ref.Number] = true
+		o, _ = c.then.Resolve(ref)
+	}
+	if depth > maxStore {
+		return
+	}
+	switch v := o.(type) {
+	case pdffile.Array:
+		for _, one := range v {
+			c.collect(one, depth+1)
+		}
+	case pdffile.Dict:
+		if !storeDict(v) {
+			return
+		}
+		for _, one := range v {
+			c.collect(one, depth+1)
 		}
 	}
-	return false
 }

@@ -131,12 +131,14 @@ type PDFStyle struct {
 	Style
 	SubFilter   string // ETSI.CAdES.detached unless said
 	Range       func([4]int) [4]int
-	DocMDP      int            // certification: what is allowed afterwards
-	Also        map[int]string // further objects in the same revision
-	Contents    []byte         // instead of a signature
-	UseField    int            // an empty signature field that is there already
-	Attached    bool           // the signature brings a content of its own
-	Unreachable bool           // no field refers to it
+	DocMDP      int                 // certification: what is allowed afterwards
+	Also        map[int]string      // further objects in the same revision
+	Contents    []byte              // instead of a signature
+	Stamp       func([]byte) []byte // a timestamp instead of a signature
+	RangeText   func([4]int) string // how the byte range is written
+	UseField    int                 // an empty signature field that is there already
+	Attached    bool                // the signature brings a content of its own
+	Unreachable bool                // no field refers to it
 }
 
 const room = 12000 // hexadecimal digits
@@ -182,8 +184,15 @@ func finish(pdf []byte, number int, s PDFStyle, sign func([]byte) []byte) []byte
 	}
 	old := []byte(fmt.Sprintf("[0 %010d %010d %010d]", 0, 0, 0))
 	where := bytes.LastIndex(out, old)
-	copy(out[where:], fmt.Sprintf("[%d %010d %010d %010d]", span[0], span[1], span[2], span[3]))
+	written := fmt.Sprintf("[%d %010d %010d %010d]", span[0], span[1], span[2], span[3])
+	if s.RangeText != nil {
+		written = fmt.Sprintf("%-*s", len(old), s.RangeText(span))
+	}
+	copy(out[where:], written)
 	der := s.Contents
+	if s.Stamp != nil {
+		sign = s.Stamp
+	}
 	if der == nil {
 		der = sign(slices.Concat(out[span[0]:span[0]+span[1]], out[span[2]:span[2]+span[3]]))
 	}
