@@ -25,6 +25,9 @@ func SignedBy(taxCode string) string { return "%PDF-1.7 listino, firmato da " + 
 // Broken makes the signature of a file worthless.
 func Broken(file string) string { return file + "alterato\n" }
 
+// Timestamped has the signature of a file timestamped.
+func Timestamped(file string) string { return file + "con marca\n" }
+
 // Wrapped is in a file that the verifier takes as an envelope around a text.
 const Wrapped = "busta intorno a un testo, "
 
@@ -55,8 +58,12 @@ func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at 
 	default:
 		r.Text = "La firma è valida."
 	}
+	var stamped *time.Time
+	if strings.HasPrefix(rest, "con marca") {
+		stamped = &at
+	}
 	r.Signers = []signature.Signer{{
-		Name: person, TaxCode: person, Verdict: r.Verdict, Code: r.Code, Text: r.Text, TimeThatCounts: at, Qualified: true, CoversWholeDocument: true,
+		Name: person, TaxCode: person, Verdict: r.Verdict, Code: r.Code, Text: r.Text, TimeThatCounts: at, TimestampedAt: stamped, Qualified: true, CoversWholeDocument: true,
 	}}
 	return r, nil
 }

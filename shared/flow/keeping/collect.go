@@ -8,12 +8,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/preservation"
 	"sportello/shared/domain/register"
+	"sportello/shared/domain/signature"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 )
@@ -24,6 +26,7 @@ type collecting struct {
 	ctx     context.Context
 	c       casefile.Case
 	service catalogue.Service
+	files   []application.Attachment
 	list    []preservation.Document
 }
 
@@ -33,7 +36,11 @@ func (d *Desk) collect(ctx context.Context, c casefile.Case) (preservation.Case,
 	if err != nil {
 		return preservation.Case{}, err
 	}
-	g := &collecting{Desk: d, ctx: ctx, c: c, service: service}
+	files, err := casefile.Rows[application.Attachment](ctx, d.Table, c.ID, layout.AttachmentPrefix)
+	if err != nil {
+		return preservation.Case{}, err
+	}
+	g := &collecting{Desk: d, ctx: ctx, c: c, service: service, files: files}
 	for _, gather := range []func() error{g.documents, g.attachments, g.mail, g.story} {
 		if err := gather(); err != nil {
 			return preservation.Case{}, err
@@ -141,7 +148,10 @@ func (g *collecting) documents() error {
 		}
 		packed := preservation.Document{
 			ID: d.ID, Kind: as.kind, Name: d.Name, MediaType: d.MediaType, Size: d.Size, SHA256: d.SHA256, At: d.At, Flow: as.flow,
-			Protocol: g.stamp(d.Protocol), Signed: signed, Open: g.stored(d.Key),
+			Protocol: g.stamp(d.Protocol), Signed: signed, Timestamped: timestamped(g.act(d.ID).Signature), Open: g.stored(d.Key),
+		}
+		if d.Kind == application.ReceiptDocument {
+			packed.Signed, packed.Sealed = false, signed // nobody signed it: the sportello sealed it
 		}
 		if d.Kind == application.PaymentDocument {
 			packed.Primary = g.c.Submission.Event // it belongs to what it paid for, and has no number of its own
@@ -151,13 +161,24 @@ func (g *collecting) documents() error {
 	return nil
 }
 
+// act is the office's file that became a document; of none, one without anything.
+func (g *collecting) act(document string) application.Attachment {
+	for _, f := range g.files {
+		if f.Field == application.OfficeFile && f.Used == document {
+			return f
+		}
+	}
+	return application.Attachment{}
+}
+
+// timestamped tells whether a trusted timestamp proves when a document was signed.
+func timestamped(r *signature.Report) bool {
+	return r != nil && slices.ContainsFunc(r.Signers, signature.Signer.Timestamped)
+}
+
 // attachments packs the applicant's files: those of the form, and those that a reply filed. The office's are documents once they are filed.
 func (g *collecting) attachments() error {
-	files, err := casefile.Rows[application.Attachment](g.ctx, g.Table, g.c.ID, layout.AttachmentPrefix)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
+	for _, f := range g.files {
 		if !f.Complete || (f.Field == application.OfficeFile || f.Field == application.ReplyFile) && f.Used == "" {
 			continue
 		}
@@ -174,7 +195,7 @@ func (g *collecting) attachments() error {
 		}
 		d := preservation.Document{
 			ID: f.ID, Kind: preservation.Attachment, Name: f.Name, MediaType: f.MediaType, Size: f.Size, SHA256: f.SHA256, At: f.CreatedAt,
-			Flow: preservation.In, Signed: signed, Open: g.stored(key),
+			Flow: preservation.In, Signed: signed, Timestamped: timestamped(f.Signature), Open: g.stored(key),
 		}
 		d.Primary, d.Protocol = g.c.Submission.Event, g.stamp(g.c.Protocol)
 		if f.Field == application.ReplyFile {

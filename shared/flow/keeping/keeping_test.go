@@ -15,11 +15,13 @@ import (
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/pec"
 	"sportello/shared/domain/register"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/draft"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/keeping"
 	"sportello/shared/flow/problems"
+	"sportello/shared/flow/receipt"
 	"sportello/shared/platform/queue"
 )
 
@@ -196,6 +198,12 @@ func TestContents(t *testing.T) {
 // The metadata name the applicant by the parts of their name and the person responsible, and do not call unsigned what bears a signature.
 func TestMetadata(t *testing.T) {
 	w := flowtest.New(t)
+	c := w.Receipts.Config
+	c.Print = func(out io.Writer, _ application.Application, _ casefile.Receipt) error {
+		_, err := io.WriteString(out, "%PDF-1.7 << /Type /Sig /SubFilter /ETSI.CAdES.detached /ByteRange [0 1 2 3] >>")
+		return err
+	}
+	w.Receipts = &receipt.Desk{Config: c}
 	id := w.Draft()
 	for name, body := range map[string]string{
 		"firmata.pdf": "%PDF-1.7 << /Type /Sig /SubFilter /ETSI.CAdES.detached /ByteRange [0 1 2 3] >>", "semplice.pdf": "%PDF-1.7 prova",
@@ -220,35 +228,22 @@ func TestMetadata(t *testing.T) {
 	w.Pass(31 * 24 * time.Hour)
 	w.Rest()
 	w.State(id, application.Preserved)
-	r, err := zip.NewReader(bytes.NewReader(w.Keeper.Packages[id]), int64(len(w.Keeper.Packages[id])))
-	if err != nil {
-		t.Fatal(err)
+	about := metadata(t, w.Keeper.Packages[id])
+	signed, sealed := map[string]bool{}, map[string]bool{}
+	for name, text := range about {
+		signed[name] = strings.Contains(text, "<FirmatoDigitalmente>true<")
+		sealed[name] = strings.Contains(text, "<SigillatoElettronicamente>true<")
 	}
-	signed := map[string]bool{}
-	for _, f := range r.File {
-		c, err := f.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := string(body)
-		if _, name, found := strings.Cut(text, "<NomeDelDocumento>"); found {
-			name, _, _ = strings.Cut(name, "<")
-			signed[name] = strings.Contains(text, "<FirmatoDigitalmente>true<")
-		}
-		if f.Name == "fascicolo.xml" {
-			for _, part := range []string{"<Cognome>Rinaldi</Cognome>", "<Nome>Giulia</Nome>", "<RUP>", "Responsabile dell&#39;ufficio relazioni con il pubblico"} {
-				if !strings.Contains(text, part) {
-					t.Errorf("no %s in %s", part, text)
-				}
-			}
+	for _, part := range []string{"<Cognome>Rinaldi</Cognome>", "<Nome>Giulia</Nome>", "<RUP>", "Responsabile dell&#39;ufficio relazioni con il pubblico"} {
+		if text := about["fascicolo.xml"]; !strings.Contains(text, part) {
+			t.Errorf("no %s in %s", part, text)
 		}
 	}
-	if !signed["firmata.pdf"] || !signed["firmata.p7m"] || signed["semplice.pdf"] || signed["istanza.json"] {
+	if !signed["firmata.pdf"] || !signed["firmata.p7m"] || signed["semplice.pdf"] || signed["istanza.json"] || signed["ricevuta.pdf"] {
 		t.Errorf("signed %v", signed)
+	}
+	if !sealed["ricevuta.pdf"] || sealed["firmata.pdf"] {
+		t.Errorf("sealed %v", sealed)
 	}
 }
 
@@ -296,6 +291,34 @@ func TestAllKindsOfCases(t *testing.T) {
 	}
 }
 
+// metadata are those of a package's documents, by their names, and of the case, by the file's.
+func metadata(t *testing.T, body []byte) map[string]string {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := map[string]string{}
+	for _, f := range r.File {
+		c, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, name, found := strings.Cut(string(text), "<NomeDelDocumento>"); found {
+			name, _, _ = strings.Cut(name, "<")
+			about[name] = string(text)
+		}
+		if f.Name == "fascicolo.xml" {
+			about[f.Name] = string(text)
+		}
+	}
+	return about
+}
+
 func list(t *testing.T, body []byte) string {
 	t.Helper()
 	r, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
@@ -317,7 +340,7 @@ func list(t *testing.T, body []byte) string {
 	return names.String()
 }
 
-// What was found of a signature is kept with the signed file, beside the proof of what paid for the act.
+// What was found of a signature is kept with the signed file, the applicant's and the office's, beside the proof of what paid for the act.
 func TestTheVerdictOnASignatureIsPacked(t *testing.T) {
 	w := flowtest.New(t)
 	id := w.Unpaid()
@@ -325,7 +348,7 @@ func TestTheVerdictOnASignatureIsPacked(t *testing.T) {
 	w.Tell(w.Pay(id, 300))
 	w.Rest()
 	w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
-	file := w.OfficeFile(id)
+	file := w.OfficeFileOf(id, flowtest.Timestamped(flowtest.SignedBy(flowtest.Lucia)))
 	w.Must(func() error {
 		_, err := w.Office.Decide(ctx, w.Officer(), id, "deposited", "Il listino è depositato.", file)
 		return err
@@ -338,6 +361,15 @@ func TestTheVerdictOnASignatureIsPacked(t *testing.T) {
 	for _, part := range []string{"verifica-firma.json", "pagamento.jws"} {
 		if !strings.Contains(listing, part) {
 			t.Errorf("%s is missing in\n%s", part, listing)
+		}
+	}
+	if n := strings.Count(listing, "verifica-firma.json"); n != 2 {
+		t.Errorf("%d verdicts in\n%s", n, listing)
+	}
+	about := metadata(t, w.Keeper.Packages[id])
+	for name, want := range map[string]bool{"listino.pdf": false, "esito.pdf": true} {
+		if text := about[name]; !strings.Contains(text, fmt.Sprintf("<MarcaturaTemporale>%v<", want)) {
+			t.Errorf("%s, timestamped %v: %s", name, want, text)
 		}
 	}
 }
