@@ -28,10 +28,10 @@ func TestChamberProtocols(t *testing.T) {
 				t.Error(err)
 			}
 			w.WriteHeader(status)
-			w.Write([]byte(`{"numero":"0000012","anno":2026,"data":"2026-11-23","registro":"PG"}`))
+			w.Write([]byte(`{"riferimento":"e1","numero":"0000012","anno":2026,"data":"2026-11-23","registro":"PG"}`))
 			return
 		}
-		w.Write([]byte(`{"registrazioni":[{"numero":"0000012","anno":2026,"data":"2026-11-23","registro":"PG"}]}`))
+		w.Write([]byte(`{"registrazioni":[{"riferimento":"e1","numero":"0000012","anno":2026,"data":"2026-11-23","registro":"PG"}]}`))
 	}))
 	defer server.Close()
 	reads := 0

@@ -100,17 +100,19 @@ func (c *Client) Find(ctx context.Context, reference string) ([]Number, error) {
 		return nil, c.caller.Unexpected(answer)
 	}
 	var out struct {
-		Numbers []Number `json:"registrazioni"`
+		Numbers []registration `json:"registrazioni"`
 	}
 	if json.Unmarshal(answer.Body, &out) != nil {
 		return nil, c.caller.Malformed(errors.New("not the JSON of the agreement"))
 	}
+	numbers := []Number{}
 	for _, n := range out.Numbers {
-		if err := n.check(); err != nil {
+		if err := n.check(reference); err != nil {
 			return nil, c.caller.Malformed(err)
 		}
+		numbers = append(numbers, n.Number)
 	}
-	return out.Numbers, nil
+	return numbers, nil
 }
 
 // Register asks for a number.
@@ -132,14 +134,20 @@ func (c *Client) Register(ctx context.Context, d Document) (Number, error) {
 	default:
 		return Number{}, c.caller.Unexpected(answer)
 	}
-	var n Number
+	var n registration
 	if json.Unmarshal(answer.Body, &n) != nil {
-		return n, c.caller.Malformed(errors.New("not the JSON of the agreement"))
+		return Number{}, c.caller.Malformed(errors.New("not the JSON of the agreement"))
 	}
-	if err := n.check(); err != nil {
-		return n, c.caller.Malformed(err)
+	if err := n.check(d.Reference); err != nil {
+		return Number{}, c.caller.Malformed(err)
 	}
-	return n, nil
+	return n.Number, nil
+}
+
+// registration is a number as the system tells it: of what.
+type registration struct {
+	Reference string `json:"riferimento"`
+	Number
 }
 
 var (
@@ -147,10 +155,13 @@ var (
 	register = regexp.MustCompile(`^[A-Za-z0-9_./-]{0,40}$`)
 )
 
-// check: what is printed in letters and shown to people is what it should be.
-func (n Number) check() error {
+// check: what is printed in letters and shown to people is what it should be, and of the document that was asked about.
+func (n registration) check(reference string) error {
+	if n.Reference != reference {
+		return errors.New("a number of another document")
+	}
 	day, err := time.Parse(time.DateOnly, n.Date)
-	if err != nil || !digits.MatchString(n.Number) || !register.MatchString(n.Register) || n.Year != day.Year() {
+	if err != nil || !digits.MatchString(n.Number.Number) || !register.MatchString(n.Register) || n.Year != day.Year() {
 		return errors.New("not a number with its day")
 	}
 	return nil

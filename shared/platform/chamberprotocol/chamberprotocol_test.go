@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,8 +87,14 @@ func TestRegisterErrors(t *testing.T) {
 		"wrong key":        {401, "{}", partner.ErrAnswer},
 		"no JSON":          {201, "ok", partner.ErrAnswer},
 		"no number":        {201, `{}`, partner.ErrAnswer},
-		"markup":           {201, `{"numero":"<b>1</b>","anno":2026,"data":"2026-11-23"}`, partner.ErrAnswer},
-		"another year":     {201, `{"numero":"1","anno":2025,"data":"2026-11-23"}`, partner.ErrAnswer},
+		"markup":           {201, strings.Replace(given, "0000012", "<b>1</b>", 1), partner.ErrAnswer},
+		"an empty number":  {201, strings.Replace(given, "0000012", "", 1), partner.ErrAnswer},
+		"a page":           {200, "<html><body>Accesso</body></html>", partner.ErrAnswer},
+		"another year":     {201, strings.Replace(given, "2026,", "2025,", 1), partner.ErrAnswer},
+		"another's number": {201, strings.Replace(given, "e1", "e2", 1), partner.ErrAnswer},
+		"nobody's number":  {201, strings.Replace(given, `"riferimento":"e1",`, "", 1), partner.ErrAnswer},
+		"a long number":    {201, strings.Replace(given, "0000012", strings.Repeat("1", 10<<10), 1), partner.ErrAnswer},
+		"no end":           {201, strings.Repeat(" ", 2<<20), partner.ErrAnswer},
 	} {
 		o, c := open(t, 100*time.Millisecond)
 		o.status, o.body = tt.status, tt.body
@@ -102,13 +109,13 @@ func TestFind(t *testing.T) {
 	for body, want := range map[string][]Number{
 		`{"registrazioni":[]}`: {}, `{"registrazioni":[` + given + `]}`: {number}, `{"registrazioni":[` + given + `,` + given + `]}`: {number, number},
 	} {
-		o.body = body
+		o.body = strings.ReplaceAll(body, "e1", "e 1")
 		got, err := c.Find(t.Context(), "e 1")
 		if diff := cmp.Diff(want, got); diff != "" || err != nil || o.request.URL.Query().Get("riferimento") != "e 1" {
 			t.Error(diff, err)
 		}
 	}
-	for _, o.body = range []string{"", `{"registrazioni":[{}]}`} {
+	for _, o.body = range []string{"", `{"registrazioni":[{}]}`, `{"registrazioni":[` + given + `,` + strings.Replace(given, "e1", "e2", 1) + `]}`} {
 		if _, err := c.Find(t.Context(), "e1"); !errors.Is(err, partner.ErrAnswer) {
 			t.Errorf("%q: %v", o.body, err)
 		}
