@@ -7,6 +7,7 @@ import (
 
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/layout"
+	"sportello/shared/domain/register"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/problems"
 	"sportello/shared/flow/step"
@@ -24,14 +25,15 @@ type entry struct {
 	Hash   string `json:"hash"`
 }
 
-// Check holds the world to its invariants: the register has no gap and no event twice, every effect is there once, and whatever is still owed is on
-// its way or has a problem with an owner.
+// Check holds the world to its invariants: the register has no gap and no event twice, every effect is there once, whatever is still owed is on
+// its way or has a problem with an owner, and nothing of a case that was presented is gone.
 func (w *World) Check() {
 	w.T.Helper()
 	w.checkRegister()
 	w.checkMail()
 	w.checkOwed()
 	w.checkStories()
+	w.checkKept()
 }
 
 // Entries reads a book in the order of seq.
@@ -112,6 +114,34 @@ func (w *World) checkOwed() {
 			w.T.Errorf("%s of %s is parked and nobody has a problem", o.Kind, o.Event)
 		case !o.Parked && !timed:
 			w.T.Errorf("%s of %s waits for nobody", o.Kind, o.Event)
+		}
+	}
+}
+
+// checkKept: what was presented, answered or issued lies among the documents under its digest. Nothing takes it away, not even its preservation.
+func (w *World) checkKept() {
+	w.T.Helper()
+	for _, item := range w.Applications.Snapshot() {
+		if !strings.HasPrefix(item.PK, "APP#") || item.SK != layout.Meta("").SK {
+			continue
+		}
+		a := decode[application.Application](w, item)
+		if a.Submission == nil {
+			continue
+		}
+		keys := map[string]string{layout.SnapshotKey(a.ID, a.Submission.Digest): a.Submission.Digest}
+		for _, d := range w.DocumentsOf(a.ID) {
+			keys[d.Key] = d.SHA256
+		}
+		for _, f := range w.Files(a.ID) {
+			if f.Complete {
+				keys[layout.DocumentKey(a.ID, f.SHA256)] = f.SHA256
+			}
+		}
+		for key, digest := range keys {
+			if body, err := w.Documents.Get(ctx, key); err != nil || register.Digest(body) != digest {
+				w.T.Errorf("%s, of a case that is %s: %v", key, a.State, err)
+			}
 		}
 	}
 }

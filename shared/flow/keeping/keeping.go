@@ -131,7 +131,7 @@ func (d *Desk) hand(ctx context.Context, p parcel, owed step.Owed, item table.It
 	return d.later(ctx, owed, item)
 }
 
-// received verifies and archives the receipt, before anything is said of it.
+// received verifies and archives the receipt (AgID guidelines 4.7), before anything is said of it.
 func (d *Desk) received(ctx context.Context, p parcel, receipt []byte, recorded func(at time.Time, digest [32]byte) error) error {
 	digest := sha256.Sum256(p.zip)
 	if err := d.Provider.Verify(receipt, p.id, digest, d.Now()); err != nil {

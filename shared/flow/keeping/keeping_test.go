@@ -94,6 +94,50 @@ func TestProvider(t *testing.T) {
 	}
 }
 
+// anew is a provider that signs a receipt anew whenever it is asked.
+type anew struct {
+	*flowtest.Keeper
+	signed int
+}
+
+func (a *anew) Receipt(ctx context.Context, id string) (keeping.Receipt, error) {
+	r, err := a.Keeper.Receipt(ctx, id)
+	if r.State == keeping.Preserved {
+		a.signed++
+		r.Signed = fmt.Appendf(r.Signed, ", %d", a.signed)
+	}
+	return r, err
+}
+
+func (a *anew) Verify(receipt []byte, id string, digest [32]byte, at time.Time) error {
+	first, _, _ := bytes.Cut(receipt, []byte(", "))
+	return a.Keeper.Verify(first, id, digest, at)
+}
+
+// The provider answers twice, each time with a receipt of its own: the first that was archived stays, and the case is preserved once.
+func TestProviderAnswersTwice(t *testing.T) {
+	for _, fault := range flowtest.Faults {
+		w, id, message := closed(t)
+		c := w.Keeping.Config
+		keeper := &anew{Keeper: w.Keeper}
+		c.Provider = keeper
+		w.Keeping = &keeping.Desk{Config: c}
+		w.Applications.FailNext(fault)
+		for range 3 {
+			_ = w.Deliver(message)
+		}
+		receipt, err := w.Archive.Get(ctx, layout.PackageReceipt(id))
+		if want := fmt.Sprintf("signed %s %s, 1", id, w.Meta(id).Package); err != nil || string(receipt) != want {
+			t.Errorf("%v: receipt %q, want %q, %v", fault, receipt, want, err)
+		}
+		w.State(id, application.Preserved)
+		if n := w.Told(id, application.WasPreserved); n != 1 || keeper.signed == 0 || w.Keeper.Deposits != 1 {
+			t.Errorf("%v: told %d times, signed %d times, handed over %d times", fault, n, keeper.signed, w.Keeper.Deposits)
+		}
+		w.Check()
+	}
+}
+
 // Each commit fails in the four ways, and the message comes twice: one package, one receipt, one line.
 func TestFaults(t *testing.T) {
 	for _, fault := range flowtest.Faults {

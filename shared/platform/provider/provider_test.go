@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -216,16 +217,26 @@ func TestReceiptsNotBelieved(t *testing.T) {
 	}
 	digest := sha256.Sum256([]byte("package"))
 	right := base64.StdEncoding.EncodeToString(digest[:])
+	changed := func(old, new string) []byte {
+		good := report("app-1", right)
+		if !strings.Contains(good, old) {
+			t.Fatalf("%q is not in the receipt", old)
+		}
+		return authority.Enveloped(t, []byte(strings.Replace(good, old, new, 1)))
+	}
 	for name, p7m := range map[string][]byte{
 		"a stranger's":           stranger.Enveloped(t, []byte(report("app-1", right))),
 		"another package":        authority.Enveloped(t, []byte(report("app-2", right))),
 		"another digest":         authority.Enveloped(t, []byte(report("app-1", base64.StdEncoding.EncodeToString(make([]byte, 32))))),
 		"no digest":              authority.Enveloped(t, []byte(report("app-1", ""))),
 		"not XML":                authority.Enveloped(t, []byte("POSITIVO")),
-		"no time":                authority.Enveloped(t, []byte(`<RapportoVersamento><IdPacchetto>app-1</IdPacchetto><Impronta>`+right+`</Impronta></RapportoVersamento>`)),
-		"negative":               authority.Enveloped(t, []byte(`<R><IdPacchetto>app-1</IdPacchetto><DataOra>2026-11-22T10:00:00Z</DataOra><Esito>NEGATIVO</Esito><Impronta>`+right+`</Impronta></R>`)),
-		"other algorithm":        authority.Enveloped(t, []byte(`<R><IdPacchetto>app-1</IdPacchetto><DataOra>2026-11-22T10:00:00Z</DataOra><Impronta algoritmo="MD5">`+right+`</Impronta></R>`)),
-		"two, one of them wrong": authority.Enveloped(t, []byte(`<R><IdPacchetto>app-1</IdPacchetto><DataOra>2026-11-22T10:00:00Z</DataOra><Impronta>`+right+`</Impronta><Impronta>AAAA</Impronta></R>`)),
+		"no time":                changed("<DataOra>2026-11-22T10:00:00.000Z</DataOra>", ""),
+		"a time not in UTC":      changed("10:00:00.000Z", "11:00:00.000+01:00"),
+		"no name":                changed("<IdRapporto>RDV-1</IdRapporto>", "<IdRapporto> </IdRapporto>"),
+		"no outcome":             changed("<Esito>POSITIVO</Esito>", ""),
+		"negative":               changed("POSITIVO", "NEGATIVO"),
+		"other algorithm":        changed(`algoritmo="SHA-256"`, `algoritmo="MD5"`),
+		"two, one of them wrong": changed("</RapportoVersamento>", "<Impronta>AAAA</Impronta></RapportoVersamento>"),
 		"no receipt at all":      []byte("ricevuta"),
 	} {
 		if got, err := trust.Verify(p7m, "app-1", digest, time.Now()); !errors.Is(err, ErrReceipt) || got != (Report{}) {

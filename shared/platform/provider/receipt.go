@@ -31,7 +31,7 @@ func NewTrust(bundle []byte) (*Trust, error) {
 
 // Report is a receipt that has been checked.
 type Report struct {
-	ID      string    // the provider's unique name of the receipt; may be empty
+	ID      string    // the provider's unique name of the receipt
 	Package string    // our id of the package
 	At      time.Time // UTC
 }
@@ -52,7 +52,8 @@ type digest struct {
 }
 
 // Verify checks a signed receipt: the signature, the signer as of at, that it is about the package of this id, and that the SHA-256 it
-// certifies is that of the bytes we handed over.
+// certifies is that of the bytes we handed over. It must say what the law wants of one (AgID guidelines 4.7): a name of its own, when in UTC, and
+// the digest of the whole package; and, by our agreement, that the package was taken.
 func (t *Trust) Verify(p7m []byte, id string, sha256 [32]byte, at time.Time) (Report, error) {
 	content, err := t.roots.Enveloped(p7m, at)
 	if err != nil {
@@ -63,13 +64,15 @@ func (t *Trust) Verify(p7m []byte, id string, sha256 [32]byte, at time.Time) (Re
 		return Report{}, fmt.Errorf("%w: not readable", ErrReceipt)
 	}
 	when, err := time.Parse(time.RFC3339, strings.TrimSpace(x.Time))
-	outcome := strings.ToUpper(strings.TrimSpace(x.Outcome))
+	_, offset := when.Zone()
 	switch {
-	case err != nil:
-		return Report{}, fmt.Errorf("%w: no time reference", ErrReceipt)
+	case err != nil || offset != 0:
+		return Report{}, fmt.Errorf("%w: no time reference in UTC", ErrReceipt)
+	case strings.TrimSpace(x.ID) == "":
+		return Report{}, fmt.Errorf("%w: it has no name", ErrReceipt)
 	case strings.TrimSpace(x.Package) != id:
 		return Report{}, fmt.Errorf("%w: about another package", ErrReceipt)
-	case outcome != "" && outcome != "POSITIVO":
+	case !strings.EqualFold(strings.TrimSpace(x.Outcome), "POSITIVO"):
 		return Report{}, fmt.Errorf("%w: outcome is not positive", ErrReceipt)
 	case !certifies(x.Digests, sha256):
 		return Report{}, fmt.Errorf("%w: other digest", ErrReceipt)
