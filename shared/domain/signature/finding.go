@@ -24,6 +24,7 @@ const (
 	Damaged    Code = "damaged-pdf"
 	Encrypted  Code = "encrypted"
 	TooComplex Code = "too-complex"
+	TooMany    Code = "too-many-signers"
 	NoSigner   Code = "no-signer"
 	Elsewhere  Code = "unsupported-format"
 
@@ -85,6 +86,7 @@ var findings = map[Code]finding{
 	Damaged:    {Invalid, "il PDF è danneggiato e non si può dire se e da chi è firmato", "Crea di nuovo il PDF, firmalo e carica il nuovo file."},
 	Encrypted:  {Invalid, "il file è cifrato e non si può leggere", "Firma il documento senza cifrarlo né proteggerlo con una password e carica il nuovo file."},
 	TooComplex: {Invalid, "il PDF è troppo complesso per essere verificato", "Crea un PDF più semplice, per esempio stampandolo in PDF, firmalo e carica il nuovo file."},
+	TooMany:    {Invalid, "il file ha più di 64 firme", signAgain},
 	NoSigner:   {Invalid, "la busta non contiene firme", signAgain},
 
 	Altered:       {Invalid, "il documento è stato modificato dopo la firma", signAgain},

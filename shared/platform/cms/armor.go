@@ -33,7 +33,7 @@ func Open(data []byte) ([]byte, error) {
 	text, framed := unframed(data)
 	if framed {
 		end := bytes.Index(text, []byte("-----END"))
-		if end < 0 {
+		if end < 0 || !last(text[end:]) {
 			return nil, ErrMalformed
 		}
 		text = text[:end]
@@ -56,6 +56,12 @@ func unframed(text []byte) ([]byte, bool) {
 		return nil, true
 	}
 	return text[end+1:], true
+}
+
+// last tells whether nothing follows the last line of PEM: of two envelopes a reader may take either.
+func last(end []byte) bool {
+	_, rest, _ := bytes.Cut(end, []byte("\n"))
+	return len(bytes.Trim(rest, "\x00\r\n \t")) == 0
 }
 
 // squeezed takes white space out, in place.

@@ -194,7 +194,7 @@ func (m *Message) certificates(r *reader) error {
 			return ErrMalformed
 		}
 		c, err := x509.ParseCertificate(v.raw)
-		if err != nil {
+		if err != nil || !Usable(c) {
 			m.Unreadable++
 			continue
 		}

@@ -141,6 +141,9 @@ func (s *SignerInfo) verify(by *x509.Certificate, hash crypto.Hash, digest []byt
 		if schemes[s.scheme.OID].name != schemeECDSA {
 			return ErrInvalid
 		}
+		if key.Curve.Params().BitSize < minCurve {
+			return ErrWeakKey
+		}
 		if !ecdsa.VerifyASN1(key, digest, s.Signature) {
 			return ErrInvalid
 		}
@@ -149,12 +152,26 @@ func (s *SignerInfo) verify(by *x509.Certificate, hash crypto.Hash, digest []byt
 	return ErrAlgorithm
 }
 
-// minRSA is the least that ETSI TS 119 312 still has in its tables.
-const minRSA = 2048
+// minRSA and minCurve are the least that ETSI TS 119 312 still has in its tables, maxRSA twice the longest that anybody uses: reckoning with a key
+// takes time that grows by the square of its length, and a file has room for one of millions of bits.
+const (
+	minRSA   = 2048
+	minCurve = 256
+	maxRSA   = 8192
+)
+
+// Usable tells whether a certificate's key is of a size to reckon with.
+func Usable(c *x509.Certificate) bool {
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	return !ok || key.N.BitLen() <= maxRSA
+}
 
 func (s *SignerInfo) verifyRSA(key *rsa.PublicKey, hash crypto.Hash, digest []byte) error {
 	if key.N.BitLen() < minRSA {
 		return ErrWeakKey
+	}
+	if key.N.BitLen() > maxRSA {
+		return ErrAlgorithm
 	}
 	var err error
 	switch schemes[s.scheme.OID].name {

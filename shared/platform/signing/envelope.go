@@ -16,6 +16,9 @@ import (
 // maxEnvelopes is how many envelopes are opened, one inside the other.
 const maxEnvelopes = 5
 
+// maxSigners is how many signatures of one file's envelopes are judged: a report has to fit into the file's row.
+const maxSigners = 64
+
 // file opens the envelopes, judging the signatures of each, and looks at what is inside.
 func (c *check) file(ctx context.Context, data []byte) {
 	for layer := 1; cms.Looks(data); layer++ {
@@ -32,6 +35,10 @@ func (c *check) file(ctx context.Context, data []byte) {
 		c.report.Envelopes = layer
 		if len(m.Signers) == 0 {
 			c.report.Code = signature.NoSigner
+			return
+		}
+		if len(c.report.Signers)+len(m.Signers) > maxSigners {
+			c.report.Code = signature.TooMany
 			return
 		}
 		c.envelope(ctx, m, layer)

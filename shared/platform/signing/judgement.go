@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/signature"
@@ -110,6 +111,9 @@ func (j *judgement) time(ctx context.Context) signature.Code {
 	}
 	proofs := j.proofs
 	for _, token := range j.info.UnsignedValues(cms.OIDTimestamp) {
+		if j.stamps++; j.stamps > maxStamps {
+			break
+		}
 		at, code := j.timestamp(ctx, token, digests(j.info.Signature))
 		switch signature.VerdictOf(code) {
 		case signature.Valid:
@@ -117,7 +121,7 @@ func (j *judgement) time(ctx context.Context) signature.Code {
 		case signature.Indeterminate:
 			return code
 		default:
-			j.result.Notes = append(j.result.Notes, "Una marca temporale della firma non è valida e non è stata considerata.")
+			j.result.Notes = noted(j.result.Notes, "Una marca temporale della firma non è valida e non è stata considerata.")
 		}
 	}
 	for _, at := range proofs {
@@ -129,6 +133,17 @@ func (j *judgement) time(ctx context.Context) signature.Code {
 		j.result.TimeThatCounts = *at
 	}
 	return signature.OK
+}
+
+// maxStamps is how many timestamps of signatures are judged in one file.
+const maxStamps = 64
+
+// noted adds a note that is not there yet.
+func noted(notes []string, one string) []string {
+	if slices.Contains(notes, one) {
+		return notes
+	}
+	return append(notes, one)
 }
 
 // certificate judges the signer's certificate at the time that counts.
@@ -166,7 +181,7 @@ func (j *judgement) certificate(ctx context.Context, certificate *x509.Certifica
 func (c *check) unrevoked(ctx context.Context, path []*x509.Certificate, at time.Time, service *trust.Service) (signature.Code, answer) {
 	var signer answer
 	for i := range len(path) - 1 {
-		a := c.revocation(ctx, path[i], path[i+1], at, service.KeepsExpired)
+		a := c.revocation(ctx, question{of: path[i], issuer: path[i+1], at: at, now: c.now, keeps: service.KeepsExpired, clock: service.IsTimestamping()})
 		if i == 0 {
 			signer = a
 		}

@@ -34,9 +34,12 @@ func (s *signed) isTimestamp() bool { return s.subFilter == "ETSI.RFC3161" }
 func (c *check) pdf(ctx context.Context, data []byte) {
 	file, err := pdffile.Open(data)
 	if err != nil {
-		c.report.Code = signature.Damaged // without cross-references nobody can say what is signed
-		if bytes.Contains(data, []byte("/ByteRange")) {
+		signed := bytes.Contains(data, []byte("/ByteRange"))
+		if signed {
 			c.padesFormat()
+		}
+		if signed || c.report.Envelopes == 0 { // a damaged document is well signed by an envelope around it
+			c.report.Code = signature.Damaged // without cross-references nobody can say what is signed
 		}
 		return
 	}
@@ -151,7 +154,7 @@ func (c *check) documentTimestamp(ctx context.Context, data []byte, s *signed) {
 	if signature.VerdictOf(code) == signature.Indeterminate {
 		s.pending = code
 	} else {
-		c.report.Notes = append(c.report.Notes,
+		c.report.Notes = noted(c.report.Notes,
 			"Una marca temporale del documento non è valida e non è stata considerata.")
 	}
 }

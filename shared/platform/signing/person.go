@@ -41,7 +41,7 @@ func describe(s *signature.Signer, c *x509.Certificate) {
 	case strings.HasPrefix(number, "IT:"):
 		s.Country, s.TaxCode = "IT", number[3:]
 	}
-	s.Name, s.Issuer, s.TaxCode = plain(s.Name), plain(s.Issuer), plain(s.TaxCode)
+	s.Name, s.Issuer, s.TaxCode, s.Country, s.Serial = plain(s.Name), plain(s.Issuer), plain(s.TaxCode), plain(s.Country), plain(s.Serial)
 }
 
 func nameOf(n pkix.Name) string {

@@ -6,8 +6,10 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"math/big"
 	"slices"
 	"time"
 
@@ -43,24 +45,27 @@ type answer struct {
 	code   signature.Code // OK, Revoked, Suspended, Unreachable, StatusUnknown, StatusNotKept
 	at     time.Time      // of revocation
 	source string         // ocsp, crl, and with -embedded
+	reason int
 }
 
 // revocation tells whether a certificate was revoked at an instant. What the file brings along is enough if it was issued at that instant
 // or later; else the services that the certificate names are asked, OCSP before CRL. No service named, or none answering, is never a
 // yes.
-func (c *check) revocation(ctx context.Context, of, issuer *x509.Certificate, at time.Time, keeps time.Time) answer {
-	q := question{of: of, issuer: issuer, at: at, now: c.now, keeps: keeps}
+func (c *check) revocation(ctx context.Context, q question) answer {
 	for _, der := range c.ocsps {
 		if f, ok := q.ocsp(der); ok && q.proves(f.found) {
-			return f.named("ocsp-embedded").judgedAt(at)
+			return f.named("ocsp-embedded").judgedFor(q)
 		}
 	}
 	for _, der := range c.crls {
+		if c.read += len(der); c.read > maxRead {
+			break
+		}
 		if f, ok := q.crl(der); ok && q.proves(f.found) {
-			return f.named("crl-embedded").judgedAt(at)
+			return f.named("crl-embedded").judgedFor(q)
 		}
 	}
-	key := sha256.Sum256(append(slices.Clip(of.Raw), issuer.Raw...))
+	key := sha256.Sum256(append(slices.Clip(q.of.Raw), q.issuer.Raw...))
 	asked, known := c.asked[key]
 	if !known {
 		asked = c.ask(ctx, q)
@@ -80,8 +85,12 @@ func (c *check) keep(m *cms.Message) {
 	c.crls, c.ocsps = c.crls[:min(len(c.crls), maxEvidence)], c.ocsps[:min(len(c.ocsps), maxEvidence)]
 }
 
-// maxEvidence bounds how much that came with a file is read for each certificate.
-const maxEvidence = 64
+// maxEvidence bounds how many things that came with a file are read for each certificate, maxRead how many bytes of lists in all: each is read
+// again for each certificate.
+const (
+	maxEvidence = 64
+	maxRead     = 64 << 20
+)
 
 // found is what an answer of a service says, before it is held against the time that counts.
 type found struct {
@@ -104,9 +113,9 @@ func (f found) answer() answer {
 	case f.status == ocsp.Unknown:
 		return answer{code: signature.StatusUnknown, source: f.source}
 	case f.status == ocsp.Revoked && f.reason == ocsp.CertificateHold:
-		return answer{signature.Suspended, f.revokedAt, f.source}
+		return answer{signature.Suspended, f.revokedAt, f.source, f.reason}
 	case f.status == ocsp.Revoked:
-		return answer{signature.Revoked, f.revokedAt, f.source}
+		return answer{signature.Revoked, f.revokedAt, f.source, f.reason}
 	}
 	return answer{code: signature.OK, source: f.source}
 }
@@ -116,6 +125,7 @@ type question struct {
 	of, issuer *x509.Certificate
 	at, now    time.Time
 	keeps      time.Time // the trust list's word that expired certificates are kept
+	clock      bool      // about who made a timestamp, which proves its own time
 }
 
 // proves tells whether something that came with the file settles the matter: issued at the time that counts or later, and while the
@@ -136,14 +146,16 @@ func (f *found) judge(q question) answer {
 		return answer{code: signature.Unreachable}
 	}
 	if a := f.answer(); a.code != signature.OK || q.kept(*f) {
-		return a.judgedAt(q.at)
+		return a.judgedFor(q)
 	}
 	return answer{code: signature.StatusNotKept, source: f.source}
 }
 
-// judgedAt is the answer for an instant: what was revoked later was not revoked then.
-func (a answer) judgedAt(at time.Time) answer {
-	if (a.code == signature.Revoked || a.code == signature.Suspended) && a.at.After(at) {
+// judgedFor is the answer for an instant: what was revoked later was not revoked then. A timestamp's key that was revoked for anything but
+// the end of its use may have been in other hands, which write any time they like (RFC 3161 4): its word is worth nothing from then on.
+func (a answer) judgedFor(q question) answer {
+	ended := slices.Contains([]int{ocsp.AffiliationChanged, ocsp.Superseded, ocsp.CessationOfOperation}, a.reason)
+	if (a.code == signature.Revoked || a.code == signature.Suspended) && a.at.After(q.at) && (!q.clock || ended) {
 		return answer{code: signature.OK, source: a.source}
 	}
 	return a
@@ -213,8 +225,12 @@ var oidArchiveCutoff = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}
 // ocsp reads an answer about the certificate and checks who signed it: the issuer itself, or one whom the issuer certified for that
 // (RFC 6960 4.2.2.2), at a time when that certificate was good.
 func (q question) ocsp(der []byte) (d dated, ok bool) {
+	about, sane := q.looked(der)
+	if !sane {
+		return d, false
+	}
 	r, err := ocsp.ParseResponseForCert(der, q.of, q.issuer)
-	if err != nil || !q.responder(r) || outdated(r.SignatureAlgorithm) || !q.aboutIssuer(r.TBSResponseData, r.IssuerHash) {
+	if err != nil || !q.responder(r) || outdated(r.SignatureAlgorithm) || !q.aboutIssuer(about, r.IssuerHash) {
 		return d, false
 	}
 	d.status, d.reason, d.revokedAt, d.thisUpdate, d.nextUpdate = r.Status, r.RevocationReason, r.RevokedAt.UTC(), r.ThisUpdate, r.NextUpdate
@@ -235,14 +251,67 @@ func (q question) responder(r *ocsp.Response) bool {
 	return slices.Contains(r.Certificate.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) && !when.Before(r.Certificate.NotBefore) && !when.After(r.Certificate.NotAfter)
 }
 
-// aboutIssuer checks that the answer is about a certificate of this issuer: numbers alone are not unique.
-func (q question) aboutIssuer(signed []byte, hash crypto.Hash) bool {
+// maxOCSP is several times what an answer with its responder's chain has.
+const maxOCSP = 64 << 10
+
+// certID is how an answer names a certificate (RFC 6960 4.1.1).
+type certID struct {
+	Hash      pkix.AlgorithmIdentifier
+	Name, Key []byte
+	Serial    *big.Int
+}
+
+// looked reads what golang.org/x/crypto/ocsp does not tell of an answer: by which issuer it names the certificate of this number, and whether the
+// responder's key is of a size to reckon with. It returns the first that has the number, as that library does.
+func (q question) looked(der []byte) (about certID, sane bool) {
+	var outer struct {
+		Status asn1.Enumerated
+		Body   struct {
+			Type     asn1.ObjectIdentifier
+			Response []byte
+		} `asn1:"explicit,tag:0,optional"`
+	}
+	var basic struct {
+		Data struct {
+			Version   int `asn1:"optional,default:0,explicit,tag:0"`
+			Responder asn1.RawValue
+			At        time.Time `asn1:"generalized"`
+			Answers   []struct{ ID certID }
+		}
+		Algorithm    pkix.AlgorithmIdentifier
+		Signature    asn1.BitString
+		Certificates []asn1.RawValue `asn1:"explicit,tag:0,optional"`
+	}
+	if len(der) > maxOCSP {
+		return about, false
+	}
+	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+		return about, false
+	}
+	if _, err := asn1.Unmarshal(outer.Body.Response, &basic); err != nil {
+		return about, false
+	}
+	for _, raw := range basic.Certificates[:min(len(basic.Certificates), 1)] { // the only one that is looked at
+		if c, err := x509.ParseCertificate(raw.FullBytes); err != nil || !cms.Usable(c) {
+			return about, false
+		}
+	}
+	for _, one := range basic.Data.Answers {
+		if one.ID.Serial != nil && one.ID.Serial.Cmp(q.of.SerialNumber) == 0 {
+			return one.ID, true
+		}
+	}
+	return about, false
+}
+
+// aboutIssuer checks that the answer is about a certificate of this issuer: numbers alone are not unique, and one responder may serve several.
+func (q question) aboutIssuer(about certID, hash crypto.Hash) bool {
 	request, err := ocsp.CreateRequest(q.of, q.issuer, &ocsp.RequestOptions{Hash: hash})
 	if err != nil {
 		return false
 	}
 	wanted, err := ocsp.ParseRequest(request)
-	return err == nil && bytes.Contains(signed, wanted.IssuerKeyHash) && bytes.Contains(signed, wanted.IssuerNameHash)
+	return err == nil && bytes.Equal(about.Key, wanted.IssuerKeyHash) && bytes.Equal(about.Name, wanted.IssuerNameHash)
 }
 
 func outdated(a x509.SignatureAlgorithm) bool {
@@ -252,8 +321,12 @@ func outdated(a x509.SignatureAlgorithm) bool {
 
 var oidExpiredCertsOnCRL = asn1.ObjectIdentifier{2, 5, 29, 60}
 
-// oidIndirect is the issuing distribution point: a list of only some certificates or reasons says nothing of the others.
-var oidIssuingPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
+// What limits a list to some certificates (RFC 5280 5.2.4, 5.2.5), and where a certificate says that its list is.
+var (
+	oidIssuingPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
+	oidDelta        = asn1.ObjectIdentifier{2, 5, 29, 27}
+	oidPoints       = asn1.ObjectIdentifier{2, 5, 29, 31}
+)
 
 // crl reads the issuer's own, complete list.
 func (q question) crl(der []byte) (d dated, ok bool) {
@@ -265,21 +338,23 @@ func (q question) crl(der []byte) (d dated, ok bool) {
 		switch {
 		case e.Id.Equal(oidExpiredCertsOnCRL):
 			_, _ = asn1.Unmarshal(e.Value, &d.keepsSince)
-		case e.Id.Equal(oidIssuingPoint) && !wholePoint(e.Value), e.Critical && !e.Id.Equal(oidIssuingPoint):
+		case e.Id.Equal(oidIssuingPoint) && !q.within(e.Value), e.Id.Equal(oidDelta), e.Critical && !e.Id.Equal(oidIssuingPoint):
 			return d, false
 		}
 	}
 	d.thisUpdate, d.nextUpdate = list.ThisUpdate, list.NextUpdate
 	for _, entry := range list.RevokedCertificateEntries {
-		if entry.SerialNumber.Cmp(q.of.SerialNumber) == 0 && entry.ReasonCode != ocsp.RemoveFromCRL {
-			d.status, d.reason, d.revokedAt = ocsp.Revoked, entry.ReasonCode, entry.RevocationTime.UTC()
+		at := entry.RevocationTime.UTC()
+		if entry.SerialNumber.Cmp(q.of.SerialNumber) == 0 && entry.ReasonCode != ocsp.RemoveFromCRL && (d.revokedAt.IsZero() || at.Before(d.revokedAt)) {
+			d.status, d.reason, d.revokedAt = ocsp.Revoked, entry.ReasonCode, at
 		}
 	}
 	return d, true
 }
 
-// wholePoint tells whether an issuing distribution point limits the list to nothing that a signer's certificate is not.
-func wholePoint(der []byte) bool {
+// within tells whether the certificate is of those that an issuing distribution point limits its list to: the part of the certificates that name
+// the same point, those of users or those of authorities. An issuer that splits its lists says nothing in one of the certificates in another.
+func (q question) within(der []byte) bool {
 	var point struct {
 		Point      asn1.RawValue  `asn1:"optional,tag:0"`
 		Users      bool           `asn1:"optional,tag:1"`
@@ -289,5 +364,30 @@ func wholePoint(der []byte) bool {
 		Attributes bool           `asn1:"optional,tag:5"`
 	}
 	_, err := asn1.Unmarshal(der, &point)
-	return err == nil && !point.CAs && !point.Indirect && !point.Attributes && point.Reasons.BitLength == 0
+	switch {
+	case err != nil || point.Indirect || point.Attributes || point.Reasons.BitLength > 0:
+		return false
+	case point.Users && q.of.IsCA || point.CAs && !q.of.IsCA:
+		return false
+	}
+	return len(point.Point.FullBytes) == 0 || q.named(point.Point.Bytes)
+}
+
+// named tells whether the certificate names one of a distribution point's full names as its own.
+func (q question) named(der []byte) bool {
+	var full asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &full); err != nil || full.Class != asn1.ClassContextSpecific || full.Tag != 0 {
+		return false
+	}
+	for rest := full.Bytes; len(rest) > 0; {
+		var name asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &name); err != nil {
+			return false
+		}
+		if slices.ContainsFunc(q.of.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidPoints) && bytes.Contains(e.Value, name.FullBytes) }) {
+			return true
+		}
+	}
+	return false
 }

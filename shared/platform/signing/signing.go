@@ -91,6 +91,8 @@ type check struct {
 	ocsps   [][]byte
 	asked   map[[sha256.Size]byte]*found
 	fetches int
+	read    int // bytes of lists that came with the file
+	stamps  int // timestamps of signatures
 }
 
 // trust asks for the list once, and only for a file that has a signature.

@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"runtime"
 	"strings"
 	"testing"
@@ -285,6 +288,67 @@ var cases = []struct {
 		who := s.person(options{})
 		return signingtest.Envelope(document, style{OCSPs: [][]byte{s.OCSP(s.Stranger, who.Certificate.SerialNumber, now)}, CRLs: [][]byte{s.CRL(s.Stranger, now)}}, who)
 	}, signature.Unreachable, "non è verificabile ora"},
+	{"list of another part in the file", func(s scene) []byte {
+		s.Down = true
+		return s.envelope(style{CRLs: [][]byte{s.CRL(s.CA, now, signingtest.Part("http://trust.test/ca-2.crl"))}}, options{})
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"list of the certificate's own part in the file", func(s scene) []byte {
+		s.Down = true
+		return s.envelope(style{CRLs: [][]byte{s.CRL(s.CA, now, signingtest.Part("http://trust.test/ca.crl"))}}, options{})
+	}, signature.OK, ok},
+	{"list of what is new in the file", func(s scene) []byte {
+		s.Down = true
+		return s.envelope(style{CRLs: [][]byte{s.CRL(s.CA, now, signingtest.Delta())}}, options{})
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"list of people's certificates, for a person", func(s scene) []byte {
+		s.Down = true
+		return s.envelope(style{CRLs: [][]byte{s.CRL(s.CA, now, signingtest.Users())}}, options{})
+	}, signature.OK, ok},
+	{"list of people's certificates, for an authority", func(s scene) []byte {
+		s.Down = true
+		return s.envelope(style{CRLs: [][]byte{s.CRL(s.SubCA, now), s.CRL(s.CA, now, signingtest.Users())}}, options{Issuer: s.SubCA})
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"answer about the same number of another authority, among others", func(s scene) []byte {
+		s.Down = true
+		who := s.person(options{})
+		return signingtest.Envelope(document, style{OCSPs: [][]byte{s.OCSPTwice(s.CA, s.SubCA, who.Certificate.SerialNumber, now, false)}}, who)
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"answer about the same number of another authority, behind the right one", func(s scene) []byte {
+		s.Down = true
+		who := s.person(options{})
+		return signingtest.Envelope(document, style{OCSPs: [][]byte{s.OCSPTwice(s.CA, s.SubCA, who.Certificate.SerialNumber, now, true)}}, who)
+	}, signature.Revoked, "era revocato"},
+	{"timestamp of a key that came into other hands later", func(s scene) []byte {
+		by := s.Stamper(options{})
+		s.Revoke(by.Certificate, day(6, 1), ocsp.KeyCompromise)
+		return signingtest.Envelope(document, style{Timestamp: []func([]byte) []byte{signingtest.Stamp(by, day(3, 1))}}, s.revoked(options{}, day(3, 3), 1))
+	}, signature.Revoked, "era revocato"},
+	{"timestamp of a key that was replaced later", func(s scene) []byte {
+		by := s.Stamper(options{})
+		s.Revoke(by.Certificate, day(6, 1), ocsp.Superseded)
+		return signingtest.Envelope(document, style{Timestamp: []func([]byte) []byte{signingtest.Stamp(by, day(3, 1))}}, s.revoked(options{}, day(3, 3), 1))
+	}, signature.OK, "il 1° marzo 2026"},
+	{"ECDSA P-224", func(s scene) []byte { return s.envelope(style{}, options{Key: signingtest.EC(s.t, elliptic.P224())}) }, signature.WeakKey, "troppo corta"},
+	{"a key without end", func(s scene) []byte {
+		return s.envelope(style{}, options{Public: &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 1<<20, 1), E: 1<<31 - 1}})
+	}, signature.Algorithm, "algoritmo"},
+	{"PEM, twice", func(s scene) []byte {
+		one := pem.EncodeToMemory(&pem.Block{Type: "CMS", Bytes: s.envelope(style{}, options{})})
+		return append(one, one...)
+	}, signature.Malformed, "danneggiata"},
+	{"damaged PDF in a p7m", func(s scene) []byte {
+		return signingtest.Envelope(append(signingtest.PDF("x"), "altro"...), style{}, s.person(options{}))
+	}, signature.OK, ok},
+	{"damaged signed PDF in a p7m", func(s scene) []byte {
+		return signingtest.Envelope(append(signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{})), "altro"...), style{}, s.person(options{}))
+	}, signature.Damaged, "Il PDF è danneggiato"},
+	{"more signatures than a report holds", func(s scene) []byte {
+		all := make([]*signingtest.Identity, 32)
+		for i := range all {
+			all[i] = s.person(options{})
+		}
+		return signingtest.Envelope(signingtest.Envelope(s.envelope(style{}, options{}), style{}, all...), style{}, all...)
+	}, signature.TooMany, "Il file ha più di 64 firme."},
 	{"expired since, status kept as the trust list says", func(s scene) []byte {
 		s.Trust().Services[0].KeepsExpired = day(1, 1)
 		return s.envelope(style{Timestamp: s.stamp(day(5, 8))}, options{NotAfter: day(6, 1)})
@@ -601,6 +665,26 @@ func TestContentType(t *testing.T) {
 		if r := verify(t, w, signingtest.Envelope(signingtest.Envelope(content, style{}, who), style{}, who)); r.ContentType != want || r.Verdict != signature.Valid {
 			t.Errorf("%s: %s, %s", want, r.ContentType, r.Text)
 		}
+	}
+}
+
+// TestReportFits: whatever a certificate calls itself and however many timestamps fail, a report has room on the file's row.
+func TestReportFits(t *testing.T) {
+	w := signingtest.New(t)
+	s := scene{w, t}
+	long := strings.Repeat("\U0001F58B", 2000)
+	bad := make([]func([]byte) []byte, 60)
+	for i := range bad {
+		bad[i] = signingtest.StampOther(w.Stamper(options{}), now)
+	}
+	all := make([]*signingtest.Identity, 32)
+	for i := range all {
+		all[i] = s.person(options{Name: long + " " + long, RawSerial: "TINIT-" + long, Country: long, NotAfter: day(3, 3)})
+	}
+	file := signingtest.Envelope(signingtest.Envelope(document, style{}, all...), style{Timestamp: bad}, all...)
+	r := verify(t, w, file)
+	if body, err := json.Marshal(r); err != nil || r.Code != signature.Expired || len(body) > 300<<10 {
+		t.Errorf("%s: %d bytes, %v", r.Code, len(body), err)
 	}
 }
 

@@ -22,7 +22,7 @@ func (c *check) store(file *pdffile.File) {
 	}
 	m := &cms.Message{}
 	for _, der := range streams(file, dss["Certs"]) {
-		if certificate, err := x509.ParseCertificate(der); err == nil {
+		if certificate, err := x509.ParseCertificate(der); err == nil && cms.Usable(certificate) {
 			m.Certificates = append(m.Certificates, certificate)
 		}
 	}
@@ -31,8 +31,11 @@ func (c *check) store(file *pdffile.File) {
 	c.ocsps = append(c.ocsps, streams(file, dss["OCSPs"])...)
 }
 
-// maxStored is how many things of one kind are read from the store.
-const maxStored = 64
+// maxStored is how many things of one kind are read from the store, maxStoredBytes how much of them.
+const (
+	maxStored      = 64
+	maxStoredBytes = 32 << 20
+)
 
 func streams(file *pdffile.File, list any) (all [][]byte) {
 	o, err := file.Resolve(list)
@@ -40,15 +43,18 @@ func streams(file *pdffile.File, list any) (all [][]byte) {
 	if err != nil || !ok {
 		return nil
 	}
+	size := 0
 	for _, one := range array[:min(len(array), maxStored)] {
 		o, err := file.Resolve(one)
 		s, ok := o.(*pdffile.Stream)
 		if err != nil || !ok {
 			continue
 		}
-		if body, err := file.Unpack(s); err == nil {
-			all = append(all, body)
+		body, err := file.Unpack(s)
+		if size += len(body); err != nil || size > maxStoredBytes {
+			continue
 		}
+		all = append(all, body)
 	}
 	return all
 }

@@ -80,6 +80,8 @@ type Options struct {
 	Seal                bool // a qualified certificate for seals
 	NoServices          bool // names neither OCSP nor CRL
 	CriticalQC          bool
+	Public              crypto.PublicKey // instead of the key's own
+	Country             string           // IT unless said
 }
 
 var keys sync.Map
@@ -187,13 +189,19 @@ func (w *World) Person(o Options) *Identity {
 	if o.Usage == 0 {
 		o.Usage = x509.KeyUsageContentCommitment
 	}
+	if o.Country == "" {
+		o.Country = "IT"
+	}
+	if o.Public == nil {
+		o.Public = o.Key.Public()
+	}
 	given, surname, _ := strings.Cut(o.Name, " ")
 	number := o.RawSerial
 	if number == "" {
 		number = "TINIT-" + o.TaxCode
 	}
 	template := &x509.Certificate{SerialNumber: w.next(), NotBefore: o.NotBefore, NotAfter: o.NotAfter, KeyUsage: o.Usage, ExtKeyUsage: o.ExtUsage, SubjectKeyId: w.next().Bytes(),
-		Subject: pkix.Name{CommonName: o.Name, SerialNumber: number, Country: []string{"IT"}, ExtraNames: []pkix.AttributeTypeAndValue{
+		Subject: pkix.Name{CommonName: o.Name, SerialNumber: number, Country: []string{o.Country}, ExtraNames: []pkix.AttributeTypeAndValue{
 			{Type: asn1.ObjectIdentifier{2, 5, 4, 42}, Value: given}, {Type: asn1.ObjectIdentifier{2, 5, 4, 4}, Value: surname}}}}
 	if !o.NoServices {
 		template.OCSPServer = []string{"http://trust.test/ocsp/" + o.Issuer.address}
@@ -202,7 +210,7 @@ func (w *World) Person(o Options) *Identity {
 	if !o.Unqualified {
 		template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, Critical: o.CriticalQC, Value: statements(o.Seal)}}
 	}
-	return &Identity{w.issue(template, o.Issuer.Certificate, o.Key.Public(), o.Issuer.Key), o.Key, o.Issuer}
+	return &Identity{w.issue(template, o.Issuer.Certificate, o.Public, o.Issuer.Key), o.Key, o.Issuer}
 }
 
 func statements(seal bool) []byte {
@@ -293,9 +301,48 @@ func (w *World) OCSP(a *Authority, serial *big.Int, at time.Time) []byte {
 	return der
 }
 
+// OCSPTwice is an answer of the first authority's responder about one number of both of them, the second one's first. Only the second one's
+// certificate is good, unless the order is turned.
+func (w *World) OCSPTwice(a, other *Authority, serial *big.Int, at time.Time, turned bool) []byte {
+	single := func(issuer *Authority, status []byte) []byte {
+		request, err := ocsp.CreateRequest(&x509.Certificate{SerialNumber: serial}, issuer.Certificate, &ocsp.RequestOptions{Hash: crypto.SHA256})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		read, err := ocsp.ParseRequest(request)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		id := seq(seq(hashOIDs[crypto.SHA256], []byte{5, 0}), octets(read.IssuerNameHash), octets(read.IssuerKeyHash), must(serial))
+		return seq(id, status, moment(at))
+	}
+	good, revoked := []byte{0x80, 0}, tlv(0xa1, moment(at.AddDate(0, -1, 0)))
+	all := seq(single(other, good), single(a, revoked))
+	if turned {
+		all = seq(single(a, revoked), single(other, good))
+	}
+	data := seq(tlv(0xa1, a.Certificate.RawSubject), moment(at), all)
+	scheme, value := sign(data, Style{Digest: crypto.SHA256}, a.Key)
+	basic := seq(data, scheme, tlv(3, []byte{0}, value))
+	return seq([]byte{10, 1, 0}, tlv(0xa0, seq(oid(1, 3, 6, 1, 5, 5, 7, 48, 1, 1), octets(basic))))
+}
+
+func moment(at time.Time) []byte { return tlv(0x18, []byte(at.UTC().Format("20060102150405Z"))) }
+
+// Part is the extension that limits a CRL to the certificates that name one address; Users limits it to those of no authority, Delta to what is new.
+func Part(address string) pkix.Extension {
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: seq(tlv(0xa0, tlv(0xa0, tlv(0x86, []byte(address)))))}
+}
+func Users() pkix.Extension {
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: seq([]byte{0x81, 1, 0xff})}
+}
+func Delta() pkix.Extension {
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Value: integer(1)}
+}
+
 // CRL is an authority's list as of an instant, good for a week.
-func (w *World) CRL(a *Authority, at time.Time) []byte {
-	list := x509.RevocationList{Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.AddDate(0, 0, 7)}
+func (w *World) CRL(a *Authority, at time.Time, limits ...pkix.Extension) []byte {
+	list := x509.RevocationList{Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.AddDate(0, 0, 7), ExtraExtensions: limits}
 	for id, r := range w.revoked {
 		number, mine := strings.CutPrefix(id, string(a.Certificate.RawSubject))
 		if serial, ok := new(big.Int).SetString(number, 10); mine && ok {
