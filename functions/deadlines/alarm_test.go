@@ -12,11 +12,14 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
 	"sportello/shared/domain/pec"
+	"sportello/shared/domain/register"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/keeping"
+	"sportello/shared/flow/sealing"
 )
 
 // alarm is an alarm as template.yaml has it.
@@ -142,6 +145,43 @@ func TestOneStuckRowRings(t *testing.T) {
 	rings := minutes(t, h, w, metrics, 5*60, func(int) { w.Waiting() }, outbox, number)
 	always(t, "outbox", rings[outbox.MetricName], int(outbox.Threshold)/60+outbox.EvaluationPeriods)
 	always(t, "registration", rings[number.MetricName], int(number.Threshold)/60+number.EvaluationPeriods)
+}
+
+// The time-stamping authority is out of service for a day: the day of the register waits, sealed and without its time, the alarms ring all the while, and
+// stop when the authority is back. Each day gets one token, over the seal that it had before.
+func TestAuthorityDownForADayRings(t *testing.T) {
+	h, w, metrics := newHandler(t)
+	outbox, open := alarmOf(t, "OldestOverdueOutboxSeconds"), alarmOf(t, "OpenProblems")
+	w.Registered()
+	day := register.Date(w.Now())
+	w.Pass(24 * time.Hour)
+	w.Stamper.Down = true
+	w.CloseDays()
+	for range 3 {
+		w.Work()
+	}
+	seal := layout.StatementSignature(flowtest.Chamber, day)
+	before, err := w.Archive.Get(context.Background(), seal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rings := minutes(t, h, w, metrics, 24*60, func(int) { w.Work() }, outbox, open)
+	always(t, "outbox", rings[outbox.MetricName], int(outbox.Threshold)/60+outbox.EvaluationPeriods)
+	if !rings[open.MetricName][2*60] || !rings[open.MetricName][24*60-1] {
+		t.Error("nobody was told of the day that waits")
+	}
+	if _, there, err := sealing.Find(context.Background(), w.Applications, flowtest.Chamber, day); err != nil || there {
+		t.Errorf("published without its time: %v, %v", there, err)
+	}
+	w.Stamper.Down = false
+	rings = minutes(t, h, w, metrics, 2*60, func(int) { w.Work() }, outbox, open)
+	if last := 2*60 - 1; rings[outbox.MetricName][last] || rings[open.MetricName][last] {
+		t.Error("the alarms go on though the authority is back")
+	}
+	declared, there, err := sealing.Find(context.Background(), w.Applications, flowtest.Chamber, day)
+	if err != nil || !there || !bytes.Equal(declared.Signature, before) || w.Stamper.Stamped != 1 {
+		t.Errorf("published %v, the same seal %v, %d tokens, %v", there, bytes.Equal(declared.Signature, before), w.Stamper.Stamped, err)
+	}
 }
 
 // A register that looks for an address, and a provider that examines a package, answer in their own time: nobody is woken for that.
