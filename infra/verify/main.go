@@ -39,11 +39,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if errors.Is(err, flag.ErrHelp) {
 		return holds
 	}
-	if err == nil && o.evidence != "" {
-		return o.prove(stdout, stderr)
-	}
 	if err == nil && o.flips > 0 {
 		return o.turn(ctx, stdout, stderr)
+	}
+	if err == nil && o.evidence != "" {
+		return o.prove(stdout, stderr)
 	}
 	if err == nil {
 		var report audit.Report

@@ -28,7 +28,7 @@ type options struct {
 	flips                         int
 	seed                          uint64
 	settle                        time.Duration
-	older, json                   bool
+	older, json, store            bool // store: a register was asked for, not an evidence file alone
 }
 
 const usage = `verify: ricalcola registro, archivio e conservazione e nomina la prima registrazione che non torna.
@@ -41,7 +41,11 @@ const usage = `verify: ricalcola registro, archivio e conservazione e nomina la 
 
   verify -evidence FILE [-trust AUTORITA.pem] [-pec-ca GESTORI.pem]
                                                    un fascicolo di prova, da solo: non si collega a nulla
-  verify … -flips N                                in una copia in memoria cambia N volte un bit a caso: ogni volta deve essere nominato
+  verify [--data …] [-evidence FILE] -flips N      in una copia in memoria cambia N volte un bit a caso, poi prova gli inganni di chi sa come è
+                                                   fatta (una registrazione sostituita con la catena ricalcolata, la coda tagliata, due
+                                                   oggetti scambiati, un pacchetto rifatto): ogni volta deve essere nominato ciò che è cambiato, o il
+                                                   primo che ne dipende. Elenca i byte che niente autentica, e perché. -evidence: anche una cartella;
+                                                   senza --data, --archive o --bucket prova il solo fascicolo. Legge tutto in memoria
 
 Esce con 0 se tutto torna, 1 se qualcosa non torna, 2 se non si è potuto controllare.
 
@@ -103,6 +107,7 @@ func (o *options) complete(set *flag.FlagSet) error {
 			sources++
 		}
 	}
+	o.store = o.evidence == "" || sources > 0
 	switch {
 	case set.NArg() > 0:
 		return fmt.Errorf("argomento non previsto: %s", set.Arg(0))

@@ -33,9 +33,6 @@ func (o options) prove(stdout, stderr io.Writer) int {
 	if !report.OK {
 		return broken
 	}
-	if o.flips > 0 {
-		return tell(stdout, "nel fascicolo", evidence.Flip(data, trust, o.flips, o.seed))
-	}
 	return holds
 }
 
@@ -82,16 +79,4 @@ func explain(out io.Writer, r evidence.Report, pinned bool) {
 		return
 	}
 	fmt.Fprintln(out, "ROTTO", r.Broken.Error())
-}
-
-// tell prints what became of the turned bits.
-func tell(out io.Writer, where string, unseen []string) int {
-	for _, one := range unseen {
-		fmt.Fprintln(out, "NON NOTATO", one)
-	}
-	if len(unseen) > 0 {
-		return broken
-	}
-	fmt.Fprintf(out, "BIT CAMBIATI %s: tutti notati\n", where)
-	return holds
 }

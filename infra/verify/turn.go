@@ -1,279 +1,195 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
-	"sportello/infra/verify/audit"
-	"sportello/infra/verify/book"
-	"sportello/infra/verify/source"
+	"sportello/infra/verify/evidence"
+	"sportello/infra/verify/finding"
+	"sportello/infra/verify/trial"
 )
 
-// turn copies archive and register into memory and changes the copy: bit by bit, and in the ways of somebody who knows what they do. Each time the
-// audit must name something.
+// turned is what -flips found.
+type turned struct {
+	trial.Flips
+	ways []trial.Deceit
+	open []finding.Open
+}
+
+// turn changes copies in memory of archive and register, and of evidence files: bit by bit, then in the ways of somebody who knows how they are made.
+// Each time the audit must name what was changed, or the first thing that depends on it.
 func (o options) turn(ctx context.Context, stdout, stderr io.Writer) int {
+	files, err := o.files()
+	var t turned
+	var trust evidence.Trust
+	if err == nil {
+		trust, err = o.trusted()
+	}
+	if err == nil && o.store {
+		err = o.turnStore(ctx, &t, &trust, len(files) > 0)
+	}
+	for n, file := range files {
+		if err == nil {
+			err = t.evidence(file, trust, o.share(n, len(files)), o.seed+uint64(n))
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "verify:", err)
+		return failed
+	}
+	return t.tell(stdout)
+}
+
+// evidenceShare is the share of the bits that is turned in evidence files, if there is a register too.
+const evidenceShare = 10
+
+// share is how many bits are turned in one of the evidence files.
+func (o options) share(n, files int) int {
+	all := o.flips
+	if o.store {
+		all = o.flips / evidenceShare
+	}
+	return all*(n+1)/files - all*n/files
+}
+
+// files are the evidence files: one, or those of a folder.
+func (o options) files() ([]string, error) {
+	if o.evidence == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(o.evidence); err != nil || !info.IsDir() {
+		return []string{o.evidence}, err
+	}
+	files, err := filepath.Glob(filepath.Join(o.evidence, "*.zip"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s: nessun fascicolo di prova (*.zip)", o.evidence)
+	}
+	return files, err
+}
+
+// turnStore does it to the register. The authorities that it came with are those of the evidence files, unless others are given.
+func (o options) turnStore(ctx context.Context, t *turned, trust *evidence.Trust, files bool) error {
 	in, err := o.open(ctx)
 	if err != nil {
-		fmt.Fprintln(stderr, "verify:", err)
-		return failed
+		return err
 	}
 	defer in.close()
-	c, err := copied(ctx, in.Config)
+	if trust.Seals == nil {
+		trust.Seals = in.Seals
+	}
+	if trust.Mail == nil {
+		trust.Mail = in.Mail
+	}
+	s, err := trial.Open(ctx, in.Config)
 	if err != nil {
-		fmt.Fprintln(stderr, "verify:", err)
-		return failed
+		return err
 	}
-	report, err := audit.Run(ctx, c.config)
-	if err != nil || !report.OK {
-		fmt.Fprintln(stderr, "verify: prima di cambiare qualcosa deve tornare tutto:", err, report.Broken)
-		return failed
+	n := o.flips
+	if files {
+		n -= o.flips / evidenceShare
 	}
-	unseen := c.flip(ctx, o.flips, o.seed)
-	unseen = append(unseen, c.deceive(ctx, stdout)...)
-	return tell(stdout, fmt.Sprintf("in registro e archivio (%d, %d oggetti e %d righe)", o.flips, len(c.objects), len(c.rows)), unseen)
+	if t.Flips, err = s.Flip(ctx, n, o.seed); err == nil {
+		t.ways, err = s.Deceive(ctx)
+	}
+	t.open = s.Open()
+	return err
 }
 
-// memory is a register and its archive in memory.
-type memory struct {
-	config  audit.Config
-	objects map[string][]byte
-	rows    map[[2]string]string
-}
-
-func copied(ctx context.Context, from audit.Config) (*memory, error) {
-	m := &memory{config: from, objects: map[string][]byte{}, rows: map[[2]string]string{}}
-	objects, err := from.Objects.List(ctx)
+func (t *turned) evidence(file string, trust evidence.Trust, n int, seed uint64) error {
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, o := range objects {
-		if m.objects[o.Key], err = from.Objects.Get(ctx, o.Key); err != nil {
-			return nil, err
-		}
+	f, open, err := trial.Evidence(data, trust, n, seed)
+	if err != nil {
+		return err
 	}
-	if from.Register == nil {
-		return nil, errors.New("serve anche la tabella del registro")
+	for _, o := range open {
+		o.Where = filepath.Base(file) + ", " + o.Where
+		t.open = append(t.open, o)
 	}
-	err = from.Register.Scan(ctx, func(r source.Row) error {
-		m.rows[[2]string{r.PK, r.SK}] = r.Body
-		return nil
-	})
-	m.config.Objects, m.config.Register = archived{m}, tabled{m}
-	return m, err
-}
-
-type archived struct{ *memory }
-
-func (a archived) List(context.Context) ([]source.Object, error) {
-	var list []source.Object
-	for _, key := range slices.Sorted(maps.Keys(a.objects)) {
-		list = append(list, source.Object{Key: key, Size: int64(len(a.objects[key])), Versions: 1})
-	}
-	return list, nil
-}
-
-func (a archived) Get(_ context.Context, key string) ([]byte, error) {
-	if body, there := a.objects[key]; there {
-		return body, nil
-	}
-	return nil, source.ErrNotFound
-}
-
-type tabled struct{ *memory }
-
-func (t tabled) Get(_ context.Context, pk, sk string) (source.Row, error) {
-	if body, there := t.rows[[2]string{pk, sk}]; there {
-		return source.Row{PK: pk, SK: sk, Body: body}, nil
-	}
-	return source.Row{}, source.ErrNotFound
-}
-
-func (t tabled) Scan(_ context.Context, visit func(source.Row) error) error {
-	for key, body := range t.rows {
-		if err := visit(source.Row{PK: key[0], SK: key[1], Body: body}); err != nil {
-			return err
-		}
-	}
+	t.Flips = t.And(f)
 	return nil
 }
 
-// noticed tells what the audit names.
-func (m *memory) noticed(ctx context.Context) string {
-	report, err := audit.Run(ctx, m.config)
-	switch {
-	case err != nil:
-		return "non si legge: " + err.Error()
-	case report.OK:
-		return ""
+// tell prints what became of it all, and returns the exit code.
+func (t turned) tell(out io.Writer) int {
+	faults := len(t.Faults)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "BIT CAMBIATI\tbyte\tcambiati\tnotati\tnomina lui\tlui e un altro\tchi ne dipende\tnon autenticati\t")
+	all := trial.Tally{Kind: "in tutto"}
+	for _, k := range t.Kinds {
+		all = all.And(k)
 	}
-	return report.Broken.Error()
+	for _, k := range append(slices.Clone(t.Kinds), all) {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", k.Kind, k.Bytes, k.Turned, k.Noticed(), k.Itself, k.Pair, k.Next, k.Argued)
+	}
+	_ = table.Flush()
+	if t.Anew > 0 {
+		fmt.Fprintf(out, "Di questi, %d giudicati anche da un controllo che non sapeva nulla in anticipo: stesso esito\n", t.Anew)
+	}
+	for _, fault := range t.Faults {
+		fmt.Fprintln(out, "GUASTO", fault)
+	}
+	faults += t.tellWays(out)
+	t.tellOpen(out)
+	if faults > 0 {
+		return broken
+	}
+	fmt.Fprintln(out, "TUTTI NOTATI")
+	return holds
 }
 
-// flip turns single bits, every object and row in the measure of its length.
-func (m *memory) flip(ctx context.Context, n int, seed uint64) (unseen []string) {
-	r := rand.New(rand.NewPCG(seed, 1))
-	keys := slices.Sorted(maps.Keys(m.objects))
-	rows := slices.SortedFunc(maps.Keys(m.rows), func(a, b [2]string) int { return strings.Compare(a[0]+a[1], b[0]+b[1]) })
-	total := 0
-	for _, key := range keys {
-		total += len(m.objects[key])
+func (t turned) tellWays(out io.Writer) (faults int) {
+	if len(t.ways) > 0 {
+		fmt.Fprintln(out, "INGANNI")
 	}
-	for _, row := range rows {
-		total += len(m.rows[row])
-	}
-	for range n {
-		at, mask := r.IntN(total), byte(1)<<r.IntN(8)
-		if what := m.turn(ctx, keys, rows, at, mask); what != "" {
-			unseen = append(unseen, what)
+	for _, w := range t.ways {
+		switch {
+		case w.None:
+			fmt.Fprintf(out, "  - %s: non c'è su che cosa provarlo\n", w.What)
+		case w.Fault:
+			faults++
+			fmt.Fprintf(out, "  - GUASTO %s: doveva essere nominato %q e invece %q\n", w.What, w.Wanted, w.Named)
+		default:
+			fmt.Fprintf(out, "  - %s: %s\n", w.What, w.Named)
 		}
 	}
-	return unseen
+	return faults
 }
 
-// turn turns one bit and puts it back; it returns where it was if nobody noticed.
-func (m *memory) turn(ctx context.Context, keys []string, rows [][2]string, at int, mask byte) string {
-	for _, key := range keys {
-		body := m.objects[key]
-		if at >= len(body) {
-			at -= len(body)
-			continue
-		}
-		body[at] ^= mask
-		said := m.noticed(ctx)
-		body[at] ^= mask
-		if said == "" && !m.alone(key) {
-			return fmt.Sprintf("%s, byte %d, bit %#x", key, at, mask)
-		}
-		return ""
+// tellOpen lists what nothing authenticates: the ranges of one file that have one reason on one line, of many the first.
+func (t turned) tellOpen(out io.Writer) {
+	type line struct{ where, why string }
+	ranges := map[line][]finding.Open{}
+	for _, o := range t.open {
+		l := line{o.Where, o.Why}
+		ranges[l] = append(ranges[l], o)
 	}
-	for _, row := range rows {
-		body := m.rows[row]
-		if at >= len(body) {
-			at -= len(body)
-			continue
-		}
-		changed := []byte(body)
-		changed[at] ^= mask
-		m.rows[row] = string(changed)
-		said := m.noticed(ctx)
-		m.rows[row] = body
-		if said == "" {
-			return fmt.Sprintf("tabella registro, %s/%s, byte %d, bit %#x", row[0], row[1], at, mask)
-		}
-		return ""
+	if len(ranges) > 0 {
+		fmt.Fprintln(out, "NIENTE AUTENTICA, E PERCHÉ (tutti gli intervalli, byte per byte, in -json di un controllo)")
 	}
-	return ""
-}
-
-// alone: nothing vouches for a package before its receipt has come; the audit says so.
-func (m *memory) alone(key string) bool {
-	folder, pack := strings.CutSuffix(key, "package.zip")
-	_, receipted := m.objects[folder+"receipt.p7m"]
-	return pack && !receipted
-}
-
-// deceive changes the copy as somebody would who knows how it is made; it prints what was named, and returns what was not.
-func (m *memory) deceive(ctx context.Context, out io.Writer) (unseen []string) {
-	for _, way := range []struct {
-		what string
-		do   func() bool // false: there is nothing to do it with
-	}{
-		{"una registrazione sostituita e la catena ricalcolata dopo di lei", m.replace},
-		{"la coda dell'archivio tagliata", m.cut},
-		{"due oggetti scambiati", m.swap},
-		{"un pacchetto rifatto", m.repack},
-	} {
-		objects, rows := maps.Clone(m.objects), maps.Clone(m.rows)
-		if !way.do() {
-			fmt.Fprintf(out, "%s: non c'è su che cosa provarlo\n", way.what)
-		} else if said := m.noticed(ctx); said != "" {
-			fmt.Fprintf(out, "%s: %s\n", way.what, said)
-		} else {
-			unseen = append(unseen, way.what)
-		}
-		m.objects, m.rows = objects, rows
-	}
-	return unseen
-}
-
-// blocks are the keys of the archive's first book, in order.
-func (m *memory) blocks() (list []string) {
-	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
-		folder, _, is := strings.Cut(key, "/blocks/")
-		if is && (len(list) == 0 || strings.HasPrefix(list[0], folder+"/")) {
-			list = append(list, key)
-		}
-	}
-	return list
-}
-
-// replace changes the first record's words and makes all that follows fit, in the archive and in the table.
-func (m *memory) replace() bool {
-	before := book.Zero
-	for n, key := range m.blocks() {
-		records, err := book.ParseBlock(m.objects[key])
-		if err != nil {
-			return false
-		}
-		var body bytes.Buffer
-		for k, r := range records {
-			if n == 0 && k == 0 {
-				r.Body = strings.Replace(r.Body, `"subject":"`, `"subject":"X`, 1)
-			}
-			r.Prev = before
-			r.Hash = r.Sum()
-			before = r.Hash
-			row, err := r.RowBody()
-			if err != nil {
-				return false
-			}
-			m.rows[[2]string{"E#" + r.Book, r.Row()}] = string(row)
-			body.Write(r.Line())
-			if head, there := m.rows[[2]string{"H#" + r.Book, "HEAD"}]; there {
-				m.rows[[2]string{"H#" + r.Book, "HEAD"}] = strings.Replace(head, records[k].Hash, r.Hash, 1)
+	for _, l := range slices.SortedFunc(maps.Keys(ranges), func(a, b line) int { return strings.Compare(a.where+a.why, b.where+b.why) }) {
+		said, size := "", 0
+		for n, o := range ranges[l] {
+			size += o.To - o.From
+			switch {
+			case n < fewRanges:
+				said += fmt.Sprintf(", %d-%d", o.From, o.To-1)
+			case n == fewRanges:
+				said += fmt.Sprintf(" e altri %d", len(ranges[l])-n)
 			}
 		}
-		m.objects[key] = body.Bytes()
+		fmt.Fprintf(out, "  - %s, byte %s (%d in tutto): %s\n", l.where, said[2:], size, l.why)
 	}
-	return before != book.Zero
 }
 
-func (m *memory) cut() bool {
-	blocks := m.blocks()
-	if len(blocks) == 0 {
-		return false
-	}
-	delete(m.objects, blocks[len(blocks)-1])
-	return true
-}
-
-func (m *memory) swap() bool {
-	blocks := m.blocks()
-	if len(blocks) < 2 {
-		return false
-	}
-	a, b := blocks[0], blocks[len(blocks)-1]
-	m.objects[a], m.objects[b] = m.objects[b], m.objects[a]
-	return true
-}
-
-// repack makes a package's zip say something before its end that no reader looks at.
-func (m *memory) repack() bool {
-	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
-		if strings.HasSuffix(key, "/package.zip") {
-			body := m.objects[key]
-			comment := []byte("rifatto")
-			again := append(bytes.Clone(body[:len(body)-2]), byte(len(comment)), 0)
-			m.objects[key] = append(again, comment...)
-			return true
-		}
-	}
-	return false
-}
+// fewRanges is how many ranges of one reason are printed.
+const fewRanges = 6

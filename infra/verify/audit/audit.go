@@ -30,6 +30,8 @@ type Config struct {
 	Before *Memory
 	// OlderTables tells that the tables were written out before the archive was copied: records that they do not have yet are no finding.
 	OlderTables bool
+	// Known is what an earlier run understood of the same bytes. nil: everything is computed.
+	Known *Known
 }
 
 // Counts is what was looked at.
@@ -54,6 +56,8 @@ type Report struct {
 	Broken *finding.Broken `json:"broken,omitempty"`
 	// Notes say, in Italian, what could not be checked and why.
 	Notes []string `json:"notes,omitempty"`
+	// Open are the bytes that nothing authenticates, or not yet, each range with its reason.
+	Open []finding.Open `json:"unauthenticated,omitempty"`
 	Memory
 
 	open
@@ -171,6 +175,11 @@ func (a *audit) books() []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// leave notes that nothing authenticates an object yet.
+func (a *audit) leave(key string, body []byte, why string) {
+	a.report.Open = append(a.report.Open, finding.Open{Where: key, To: len(body), Why: why})
 }
 
 func (a *audit) note(format string, args ...any) {

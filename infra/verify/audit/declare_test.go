@@ -1,7 +1,6 @@
 package audit_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
@@ -153,8 +152,11 @@ var statementMutations = []mutation{
 		change: func(w *world) { w.replace(dayKey(tuesday, "statement.json"), `"pending":0`, `"pending":7`) }},
 	{name: "a statement has another root", where: dayKey(tuesday, "statement.json"), what: "la radice dichiarata",
 		change: func(w *world) {
-			w.objects[dayKey(tuesday, "statement.json")][bytes.Index(w.objects[dayKey(tuesday, "statement.json")], []byte(`"root":"`))+8] ^= 1
+			key := dayKey(tuesday, "statement.json")
+			w.replace(key, string(between(w.objects[key], `"root":"`, `"`)), digest("another root"))
 		}},
+	{name: "the first statement follows one of a day that was never closed", where: dayKey("2026-12-28", "statement.json"), what: "che non fu chiuso",
+		change: func(w *world) { w.replace(dayKey("2026-12-28", "statement.json"), zeros, digest("x")) }},
 	{name: "a salt is changed", where: dayKey(tuesday, "statement.json"), what: "la radice dichiarata",
 		change: func(w *world) { w.replace(dayKey(tuesday, "leaves.json"), digest("2026 5")[:32], digest("x")[:32]) }},
 	{name: "a leaf is of another record", where: dayKey(tuesday, "leaves.json"), record: "seq 6 del 2026", what: "non è di una registrazione",
@@ -193,7 +195,7 @@ var statementMutations = []mutation{
 	{name: "the package of a day has not its records", where: dayKey(tuesday, "package.zip"), record: "registro.jsonl", what: "non ha le registrazioni del giorno",
 		change: func(w *world) { d := w.days["milano/"+tuesday]; w.deposit(d, nil) }},
 	{name: "an annulment of an earlier year is in no seal", where: block8, record: "seq 8", what: "il sigillo del 2027-01-03 non la elenca",
-		change: func(w *world) {
+		config: alone, change: func(w *world) {
 			key := sealKey("milano", "2027-01-03")
 			w.replace(key, string(between(w.objects[key], `"earlier":[`, `],"pending"`)), "")
 			w.replace(key, `"earlier":[],`, "")

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -76,6 +77,7 @@ func (a *audit) statement(m madeDay, d *day) error {
 		return finding.In(partKey(m.chamber, m.day, leavesPart), err)
 	}
 	if !m.parts[statementPart] {
+		a.leave(partKey(m.chamber, m.day, leavesPart), parts[leavesPart], "finché il giorno non è dichiarato i sali non li tiene nulla; le impronte sono quelle del sigillo")
 		return nil
 	}
 	where := partKey(m.chamber, m.day, statementPart)
@@ -87,6 +89,9 @@ func (a *audit) statement(m madeDay, d *day) error {
 		return finding.In(where, err)
 	}
 	if !m.parts[stampPart] {
+		if m.parts[sealPart] {
+			a.leave(partKey(m.chamber, m.day, sealPart), parts[sealPart], "il sigillo si controlla all'istante della marca temporale, che non c'è ancora")
+		}
 		return nil
 	}
 	if err := a.vouched(m, parts); err != nil {
@@ -106,7 +111,9 @@ func (a *audit) succeeds(m madeDay, s book.Statement) error {
 	switch {
 	case before == nil && s.Previous == book.Zero:
 		return nil
-	case before == nil || before.statement == "":
+	case before == nil:
+		return finding.New("", "continua la dichiarazione del giorno prima, che non fu chiuso")
+	case before.statement == "":
 		return finding.At(partKey(m.chamber, book.DayBefore(m.day), statementPart), "", "manca la dichiarazione del giorno prima del %s", m.day)
 	case s.Previous != before.statement:
 		return finding.New("", "l'impronta della dichiarazione del giorno prima non corrisponde: è cambiata l'una o l'altra")
@@ -114,33 +121,43 @@ func (a *audit) succeeds(m madeDay, s book.Statement) error {
 	return nil
 }
 
-// vouched checks who sealed the statement, and who stamped the seal when. The seal's certificate is judged at that time.
+// vouched checks who sealed the statement, and who stamped the seal when.
 func (a *audit) vouched(m madeDay, parts map[string][]byte) error {
-	token, err := signature.ParseToken(parts[stampPart], parts[sealPart])
+	statement, seal, token := parts[statementPart], parts[sealPart], parts[stampPart]
+	part, err := recall(a, "seal", func() (string, error) { return sealed(statement, seal, token, a.Seals, a.Stamps) }, statement, seal, token)
+	if err != nil {
+		return finding.At(partKey(m.chamber, m.day, part), "", "%s", err)
+	}
+	return nil
+}
+
+// sealed returns the part that does not hold. The seal's certificate is judged at the time of the token.
+func sealed(statement, p7s, tst []byte, seals, stamps *signature.Roots) (part string, err error) {
+	token, err := signature.ParseToken(tst, p7s)
 	if err == nil {
-		err = token.Verify(a.Stamps, token.At)
+		err = token.Verify(stamps, token.At)
 	}
 	if err == nil {
 		err = token.Strict()
 	}
 	if err != nil {
-		return finding.At(partKey(m.chamber, m.day, stampPart), "", "marca temporale: %s", err)
+		return stampPart, fmt.Errorf("marca temporale: %w", err)
 	}
-	seal, err := signature.Parse(parts[sealPart])
+	seal, err := signature.Parse(p7s)
 	if err == nil {
 		if len(seal.Content) > 0 {
-			return finding.At(partKey(m.chamber, m.day, sealPart), "", "il sigillo porta un contenuto suo")
+			return sealPart, errors.New("il sigillo porta un contenuto suo")
 		}
-		seal.Content = parts[statementPart]
-		err = seal.Verify(a.Seals, token.At)
+		seal.Content = statement
+		err = seal.Verify(seals, token.At)
 	}
 	if err == nil {
 		err = seal.Strict()
 	}
 	if err != nil {
-		return finding.At(partKey(m.chamber, m.day, sealPart), "", "sigillo sulla dichiarazione: %s", err)
+		return sealPart, fmt.Errorf("sigillo sulla dichiarazione: %w", err)
 	}
-	return nil
+	return "", nil
 }
 
 // published: what anybody can read is what is archived.
@@ -178,7 +195,7 @@ func (a *audit) deposited(m madeDay, d *day, parts map[string][]byte) error {
 		return nil
 	}
 	where := partKey(m.chamber, m.day, packPart)
-	p, err := deposit.Open(parts[packPart])
+	p, err := a.opened(parts[packPart])
 	if err != nil {
 		return finding.In(where, err)
 	}
@@ -186,22 +203,14 @@ func (a *audit) deposited(m madeDay, d *day, parts map[string][]byte) error {
 	if p.Application != id {
 		return finding.At(where, "", "è il pacchetto di un altro giorno")
 	}
-	if err := d.packed(p, parts); err != nil {
+	if err := d.packed(p.Package, parts); err != nil {
 		return finding.In(where, err)
 	}
 	if !m.parts[packedPart] {
-		a.report.unreceipted++
+		a.unreceipted(where, parts[packPart])
 		return nil
 	}
-	r, err := deposit.OpenReceipt(parts[packedPart], a.Preservation)
-	if err == nil {
-		err = r.About(id, parts[packPart], book.Digest(parts[packPart]), p.Names)
-	}
-	if err != nil {
-		return finding.In(partKey(m.chamber, m.day, packedPart), err)
-	}
-	a.report.Checked.Receipts++
-	return nil
+	return a.receipt(partKey(m.chamber, m.day, packedPart), id, p)
 }
 
 // packed holds what is in the package to the archive: the parts as they are, and the day's records in full.

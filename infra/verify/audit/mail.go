@@ -52,39 +52,51 @@ func (a *audit) mailIn() error {
 
 // mailbox looks at one message: a receipt is addressed to the mailbox it lies in, and what its provider signed holds.
 func (a *audit) mailbox(m mailKey, raw []byte) error {
-	h, err := letter.Parse(raw)
-	got := received{key: m.key, reason: "non è leggibile"}
-	if err == nil && h.Certified {
-		got.reason = ""
-		if h.Receipt != "" && !contains(h.To, strings.ToLower(m.owner)) {
-			return finding.New("", "la ricevuta non è indirizzata alla casella in cui sta")
-		}
-		if a.Mail != nil {
-			got.reason = a.certified(raw)
-		}
-		if got.reason != "" {
-			a.report.untrusted++
-		}
-	} else if err == nil {
-		got.reason = "non è una ricevuta né un messaggio certificato"
+	l, _ := recall(a, "letter", func() (certified, error) { return a.letter(raw), nil }, raw)
+	if l.Receipt != "" && !contains(l.To, strings.ToLower(m.owner)) {
+		return finding.New("", "la ricevuta non è indirizzata alla casella in cui sta")
 	}
-	a.received[m.name] = got
-	return nil
-}
-
-// certified checks the provider's signature. What a delivery receipt carries back confirms the message that was sent.
-func (a *audit) certified(raw []byte) string {
-	c, err := letter.Certify(raw, a.Mail)
-	if err != nil {
-		return err.Error()
+	if l.Certified && l.reason != "" {
+		a.report.untrusted++
 	}
-	if c.Kind == "avvenuta-consegna" && c.Original != nil && c.Reference != "" {
+	if l.carries() {
 		if a.carried == nil {
 			a.carried = map[string][][]byte{}
 		}
-		a.carried[local(c.Reference)] = append(a.carried[local(c.Reference)], c.Original)
+		a.carried[local(l.said.Reference)] = append(a.carried[local(l.said.Reference)], l.said.Original)
 	}
-	return ""
+	a.received[m.name] = received{m.key, l.reason}
+	return nil
+}
+
+// certified is a received message: its header, and what its provider signed.
+type certified struct {
+	letter.Header
+	said   *letter.Certification // nil: nobody was asked, or reason says why there is none
+	reason string                // why it certifies nothing
+}
+
+// letter reads a message and checks its provider's signature.
+func (a *audit) letter(raw []byte) certified {
+	h, err := letter.Parse(raw)
+	switch {
+	case err != nil:
+		return certified{reason: "non è leggibile"}
+	case !h.Certified:
+		return certified{h, nil, "non è una ricevuta né un messaggio certificato"}
+	case a.Mail == nil:
+		return certified{Header: h}
+	}
+	said, err := letter.Certify(raw, a.Mail)
+	if err != nil {
+		return certified{h, nil, err.Error()}
+	}
+	return certified{Header: h, said: said}
+}
+
+// carries: what a delivery receipt carries back confirms the message that was sent.
+func (l certified) carries() bool {
+	return l.said != nil && l.said.Kind == "avvenuta-consegna" && l.said.Original != nil && l.said.Reference != ""
 }
 
 // local is a Message-ID without its domain: it names the case and the message, so that one changed in its domain still meets its receipts.
@@ -126,6 +138,7 @@ func (a *audit) mailOut() error {
 		}
 		if !a.confirmations[key] {
 			a.report.unconfirmed++
+			a.leave(key, raw, "finché né un pacchetto né una ricevuta di consegna lo riporta, del messaggio spedito si controlla solo il Message-ID")
 		}
 		return nil
 	})

@@ -53,7 +53,7 @@ var registerMutations = []mutation{
 	{name: "the tail is cut, the table tells", where: newYear4, record: "seq 4", what: "la testa della tabella arriva a seq 4",
 		change: func(w *world) { delete(w.objects, newYear4) }},
 	{name: "the tail is cut within sealed days, a seal tells", where: newYear1, record: "seq 1", what: "il sigillo del 2027-01-02 arriva a seq 2",
-		config: func(c *audit.Config) { c.Register = nil },
+		config: alone,
 		change: func(w *world) {
 			for _, key := range []string{newYear1, "register/milano/2027/blocks/0000000003.jsonl", newYear4} {
 				delete(w.objects, key)
@@ -80,7 +80,7 @@ var registerMutations = []mutation{
 	{name: "an entry is replaced and the chain computed anew in the archive: the table tells", where: "tabella registro, E#milano#2026/0000002", record: "seq 2",
 		what: "non sono uguali", change: func(w *world) { w.forge(); w.rewrite("archive") }},
 	{name: "the same without the table: the seal tells", where: block1, record: "riga 2 (seq 2", what: "non è quella che il sigillo del 2026-12-28 elenca",
-		config: func(c *audit.Config) { c.Register = nil }, change: func(w *world) { w.forge(); w.rewrite("archive") }},
+		config: alone, change: func(w *world) { w.forge(); w.rewrite("archive") }},
 	{name: "the same in archive and table: the seal tells", where: block1, record: "riga 2 (seq 2", what: "non è quella che il sigillo del 2026-12-28 elenca",
 		change: func(w *world) { w.forge(); w.rewrite("archive", "tables") }},
 	{name: "the same everywhere, seals too: the package tells", where: packageA, record: "documenti/0006-esito.pdf", what: "non ha l'impronta che il registro dà",
@@ -94,10 +94,10 @@ var registerMutations = []mutation{
 	{name: "the same everywhere but in what was declared: the leaves tell", where: dayKey("2026-12-28", "leaves.json"), record: "seq 2 del 2026", what: "non è di una registrazione che il sigillo elenca",
 		change: func(w *world) { w.forge(); w.rewrite("archive", "seals", "tables") }},
 	{name: "an event is registered twice", where: "register/milano/2027/blocks/0000000001.jsonl", record: "riga 1", what: "lo stesso evento è già registrato in " + block1,
-		config: func(c *audit.Config) { c.Register = nil },
+		config: alone,
 		change: func(w *world) { w.rebody("milano#2027", 0, event("8"), event("1")); w.rewrite("archive", "seals") }},
 	{name: "a seal names a head that the chain does not pass", where: sealKey("milano", "2027-01-01"), record: "testa, seq 1", what: "la catena archiviata non passa",
-		change: func(w *world) {
+		config: alone, change: func(w *world) {
 			w.replace(sealKey("milano", "2027-01-01"), `"head":{"seq":0,"hash":"`+zeros, `"head":{"seq":1,"hash":"`+digest("x"))
 		}},
 	{name: "an annulment of a number that is not there", where: "register/milano/2026/blocks/0000000006.jsonl", record: "seq 6", what: "non esiste",
@@ -107,6 +107,9 @@ var registerMutations = []mutation{
 	{name: "the second annulment before the first", where: block8, record: "annotazione 3", what: "dopo la 1",
 		change: func(w *world) { w.books["milano#2026"].records[7].annex = 3; w.rewrite("archive", "seals", "tables") }},
 }
+
+// alone is the archive without its table: what a seal says is held to the records, not to its own copy.
+func alone(c *audit.Config) { c.Register = nil }
 
 // forge rewrites what the second entry says.
 func (w *world) forge() { w.rebody("milano#2026", 1, "già noto", "già visto") }
@@ -154,9 +157,19 @@ var bodyMutations = []struct {
 // sealMutations are of days, deferred entries and what is pending.
 var sealMutations = []mutation{
 	{name: "a seal is changed, without the table: the next one tells", where: "register/milano/seals/2026-12-30.json", what: "giorno prima non corrisponde",
-		config: func(c *audit.Config) { c.Register = nil }, change: func(w *world) { w.replace(sealKey("milano", "2026-12-29"), "T02:00:00.000Z", "T03:00:00.000Z") }},
+		config: alone, change: func(w *world) { w.replace(sealKey("milano", "2026-12-29"), "T02:00:00.000Z", "T03:00:00.000Z") }},
 	{name: "the last seal is changed: the table tells", where: sealKey("milano", "2027-01-03"), what: "quello della tabella non sono uguali",
 		change: func(w *world) { w.replace(sealKey("milano", "2027-01-03"), "T02:00:00.000Z", "T03:00:00.000Z") }},
+	{name: "a record's hash is changed in a seal: the seal is named, not the record", where: sealKey("milano", "2026-12-29"), what: "quello della tabella non sono uguali",
+		change: func(w *world) {
+			w.replace(sealKey("milano", "2026-12-29"), w.books["milano#2026"].records[4].hash, digest("x"))
+		}},
+	{name: "the table's copy of a seal is changed: the row is named, not the seal", where: "tabella registro, DAY#milano#2026#2026-12-29", what: "non è il sigillo archiviato",
+		change: func(w *world) { w.inRow("DAY#milano#2026#2026-12-29", "DAY", "T02:00", "T03:00") }},
+	{name: "the table's copy of the last seal is changed: the statement tells", where: "tabella registro, DAY#milano#2027#2027-01-03", what: "statement.json conferma",
+		change: func(w *world) { w.inRow("DAY#milano#2027#2027-01-03", "DAY", "T02:00", "T03:00") }},
+	{name: "the first seal follows a day that was never closed", where: sealKey("milano", "2026-12-28"), what: "quello della tabella non sono uguali",
+		change: func(w *world) { w.replace(sealKey("milano", "2026-12-28"), zeros, digest("x")) }},
 	{name: "a seal is removed", where: sealKey("milano", "2026-12-30"), what: "manca il sigillo del giorno prima del 2026-12-31",
 		change: func(w *world) { delete(w.objects, sealKey("milano", "2026-12-30")) }},
 	{name: "the first seal is removed", where: sealKey("milano", "2026-12-28"), what: "manca il sigillo del giorno prima del 2026-12-29",
@@ -168,12 +181,12 @@ var sealMutations = []mutation{
 	{name: "a day between is left out, and the chain of days mended", where: sealKey("milano", "2027-01-01"), what: "manca il sigillo del giorno prima del 2027-01-02",
 		change: func(w *world) { w.without("2027-01-01"); w.rewrite("seals", "tables") }},
 	{name: "a seal leaves out a record", where: block5, record: "seq 5", what: "il sigillo del 2026-12-29 non la elenca",
-		change: func(w *world) {
+		config: alone, change: func(w *world) {
 			key := sealKey("milano", "2026-12-29")
 			w.replace(key, string(between(w.objects[key], `"entries":[`, `]`)), "")
 		}},
 	{name: "a seal lists a record that is not of the day", where: sealKey("milano", "2026-12-29"), record: "seq 4", what: "non è di quel giorno",
-		change: func(w *world) {
+		config: alone, change: func(w *world) {
 			r := w.books["milano#2026"].records[3]
 			w.replace(sealKey("milano", "2026-12-29"), `"entries":[`, `"entries":[{"seq":4,"number":"0000004","hash":"`+r.hash+`"},`)
 		}},

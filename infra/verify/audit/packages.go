@@ -28,23 +28,23 @@ func (a *audit) packages() error {
 		if err != nil {
 			return err
 		}
-		p, err := deposit.Open(data)
+		p, err := a.opened(data)
 		if err != nil {
 			return finding.In(key, err)
 		}
 		a.report.Checked.Packages++
-		digest := book.Digest(data)
+		digest := p.digest
 		if d.receipt {
-			if err := a.receipt(d.application, p, data, digest); err != nil {
+			if err := a.receipt(receiptKey(d.application), d.application, p); err != nil {
 				return err
 			}
 		} else {
-			a.report.unreceipted++
+			a.unreceipted(key, data)
 		}
 		if p.Application != d.application {
 			return finding.At(key, "", "è il pacchetto di un'altra pratica")
 		}
-		if err := a.contents(p); err != nil {
+		if err := a.contents(p.Package); err != nil {
 			return finding.In(key, err)
 		}
 		a.remembered(d.application, digest)
@@ -52,15 +52,35 @@ func (a *audit) packages() error {
 	return nil
 }
 
-func (a *audit) receipt(application string, p *deposit.Package, data []byte, digest string) error {
-	key := receiptKey(application)
+// opened is a package that was read, with the digest and the size of the whole.
+type opened struct {
+	*deposit.Package
+	digest string
+	size   int
+}
+
+func (a *audit) opened(data []byte) (opened, error) {
+	return recall(a, "package", func() (opened, error) {
+		p, err := deposit.Open(data)
+		return opened{p, book.Digest(data), len(data)}, err
+	}, data)
+}
+
+// unreceipted notes that a package waits for its receipt.
+func (a *audit) unreceipted(key string, data []byte) {
+	a.report.unreceipted++
+	a.leave(key, data, "finché non c'è il rapporto di versamento niente firma l'indice, i metadati e le intestazioni dello zip; i documenti registrati li tiene il protocollo")
+}
+
+// receipt holds a provider's receipt to the package that was handed over under an id.
+func (a *audit) receipt(key, id string, p opened) error {
 	p7m, err := a.get(key)
 	if err != nil {
 		return err
 	}
-	r, err := deposit.OpenReceipt(p7m, a.Preservation)
+	r, err := recall(a, "receipt", func() (deposit.Receipt, error) { return deposit.OpenReceipt(p7m, a.Preservation) }, p7m)
 	if err == nil {
-		err = r.About(application, data, digest, p.Names)
+		err = r.About(id, p.size, p.digest, p.Names)
 	}
 	if err != nil {
 		return finding.In(key, err)

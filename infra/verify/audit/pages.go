@@ -1,12 +1,15 @@
 package audit
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"sportello/infra/verify/book"
 	"sportello/infra/verify/finding"
+	"sportello/infra/verify/source"
 )
 
 // pages holds the days of the table to the records and to the seals.
@@ -107,10 +110,31 @@ func (a *audit) pageSeal(s *shelf, on string, page *pageRow) error {
 		return finding.At(sealKeyOf(s.Chamber, on), "", "manca il sigillo di un giorno che la tabella dà per chiuso")
 	case !page.Sealed && archived != nil:
 		return finding.At(rowName("DAY#"+s.Name+"#"+on, "DAY"), "", "la tabella dà per aperto un giorno che l'archivio ha chiuso")
-	case page.Sealed && page.digest != archived.digest:
-		return finding.At(archived.key, "", "il sigillo archiviato e quello della tabella non sono uguali")
 	}
 	return nil
+}
+
+// copied holds a day's seal to the copy that the table keeps. Where the two differ a third tells which has changed: the seal of the day after, or what
+// was declared of the day.
+func (a *audit) copied(d *day) error {
+	if a.rows == nil {
+		return nil
+	}
+	at := fmt.Sprintf("DAY#%s#%04d#%s", d.Chamber, d.Book.Year, d.Day)
+	page := a.rows.pages[strings.TrimPrefix(at, "DAY#")]
+	if page == nil || !page.Sealed || page.digest == d.digest {
+		return nil
+	}
+	for _, key := range []string{sealKeyOf(d.Chamber, book.DayAfter(d.Day)), partKey(d.Chamber, d.Day, statementPart)} {
+		body, err := a.Objects.Get(a.ctx, key)
+		if err != nil && !errors.Is(err, source.ErrNotFound) {
+			return err
+		}
+		if strings.Contains(string(body), `"`+d.digest+`"`) {
+			return finding.At(rowName(at, "DAY"), "", "la copia del sigillo nella tabella non è il sigillo archiviato (%s), che %s conferma", d.key, key)
+		}
+	}
+	return finding.At(d.key, "", "il sigillo archiviato e quello della tabella non sono uguali (%s)", rowName(at, "DAY"))
 }
 
 // unpaged: every archived seal has its day in the table, and the head knows the last of them.

@@ -63,6 +63,9 @@ func (a *audit) seals() error {
 }
 
 func (a *audit) seal(d, before *day) error {
+	if err := a.copied(d); err != nil {
+		return err
+	}
 	if err := follows(d, before); err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func (a *audit) end(s *shelf) error {
 		return finding.At(where, "", "la tabella non ha la testa di un registro che l'archivio ha")
 	case head.Seq > s.Seq:
 		return finding.At(blockKey(s.Chamber, s.Year, s.Seq+1), fmt.Sprintf("seq %d", s.Seq+1),
-			"manca il blocco: l'archivio finisce a seq %d e la testa della tabella arriva a seq %d", s.Seq, head.Seq)
+			"manca il blocco: l'archivio finisce a seq %d e la testa della tabella arriva a seq %d (%s)", s.Seq, head.Seq, where)
 	case head.Hash != s.hashAt(head.Seq), head.Number != s.numbersAt(head.Seq):
 		return finding.At(where, fmt.Sprintf("seq %d", head.Seq), "la testa non è quella della registrazione a cui arriva")
 	case !s.leads(head):

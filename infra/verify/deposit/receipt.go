@@ -68,7 +68,7 @@ func parseReport(content []byte) (Receipt, error) {
 }
 
 // About holds the receipt to the package: its id, the digest of the whole, and where told its size and the files in it.
-func (r Receipt) About(application string, data []byte, digest string, names []string) error {
+func (r Receipt) About(application string, size int, digest string, names []string) error {
 	switch {
 	case r.Package != application:
 		return finding.New("", "il rapporto di versamento è di un altro pacchetto")
@@ -76,7 +76,7 @@ func (r Receipt) About(application string, data []byte, digest string, names []s
 		return finding.New("", "l'esito del versamento non è positivo")
 	case !r.certifies(digest):
 		return finding.New("", "il rapporto di versamento certifica un'altra impronta: il pacchetto non è quello versato")
-	case len(r.size) > 0 && !slices.Equal(r.size, []int64{int64(len(data))}):
+	case len(r.size) > 0 && !slices.Equal(r.size, []int64{int64(size)}):
 		return finding.New("", "il rapporto di versamento dichiara un'altra dimensione")
 	case len(r.files) > 0 && !equalSets(r.files, names):
 		return finding.New("", "il rapporto di versamento elenca altri file")

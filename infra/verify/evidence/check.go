@@ -3,6 +3,7 @@
 package evidence
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
 	"fmt"
@@ -31,6 +32,8 @@ type Report struct {
 	// Open is what nothing inside authenticates, each with its reason; Missing what the file says is not in it.
 	Open    []string `json:"open"`
 	Missing []string `json:"missing"`
+	// Unauthenticated are the very bytes of Open, by file.
+	Unauthenticated []finding.Open `json:"unauthenticated"`
 	// Broken is the first thing that does not hold.
 	Broken *finding.Broken `json:"broken,omitempty"`
 }
@@ -59,6 +62,7 @@ type checking struct {
 	trust    Trust
 	report   Report
 	contents map[string][]byte
+	list     []byte // the manifest as it is written
 	order    []file
 	seen     map[string]bool // files that were looked at
 	records  map[string]*proven
@@ -84,7 +88,7 @@ func (c *checking) run(data []byte) error {
 	if err := c.open(data); err != nil {
 		return err
 	}
-	for _, step := range []func() error{c.declared, c.register, c.snapshot, c.attached, c.documents, c.letters, c.rest} {
+	for _, step := range []func() error{c.declared, c.register, c.snapshot, c.attached, c.documents, c.letters, c.lacking, c.rest} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func (c *checking) open(data []byte) error {
 	if c.manifest, err = readManifest(files[0].body); err != nil {
 		return err
 	}
-	c.order, c.contents = files[1:], map[string][]byte{}
+	c.list, c.order, c.contents = files[0].body, files[1:], map[string][]byte{}
 	if len(c.order) != len(c.Files) {
 		return finding.At(manifestName, "files", "non elenca i file dello zip")
 	}
@@ -129,10 +133,24 @@ func (c *checking) holds(format string, args ...any) {
 	c.report.Holds = append(c.report.Holds, fmt.Sprintf(format, args...))
 }
 
-func (c *checking) leave(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); !slices.Contains(c.report.Open, text) {
+// leave says what nothing authenticates, and why.
+func (c *checking) leave(what, why string) {
+	if text := what + ": " + why; !slices.Contains(c.report.Open, text) {
 		c.report.Open = append(c.report.Open, text)
 	}
+}
+
+// leaveBytes is leave for a range of a file.
+func (c *checking) leaveBytes(path string, from, to int, what, why string) {
+	c.leave(what, why)
+	if from < to {
+		c.report.Unauthenticated = append(c.report.Unauthenticated, finding.Open{Where: path, From: from, To: to, Why: why})
+	}
+}
+
+// leaveFile is leave for a whole file.
+func (c *checking) leaveFile(path, what, why string) {
+	c.leaveBytes(path, 0, len(c.contents[path]), what, why)
 }
 
 // key names a certificate that something was checked against.
@@ -185,7 +203,7 @@ func (c *checking) sealed(d day, statement []byte, made *declared) error {
 		if d.Timestamp+d.Certificates != "" {
 			return finding.At(manifestName, "days", "c'è una marca temporale senza il sigillo")
 		}
-		c.leave("%s: manca il sigillo, niente autentica la dichiarazione del giorno", d.Statement)
+		c.leaveFile(d.Statement, d.Statement, "manca il sigillo, niente autentica la dichiarazione del giorno")
 		return nil
 	}
 	der, err := c.file(d.Seal, "seal")
@@ -205,7 +223,7 @@ func (c *checking) sealed(d day, statement []byte, made *declared) error {
 		}
 		made.at = at
 	} else {
-		c.leave("%s: senza marca temporale, quando fu sigillato il giorno lo dice solo il sigillo", d.Seal)
+		c.leave(d.Seal, "senza marca temporale, quando fu sigillato il giorno lo dice solo il sigillo")
 	}
 	if err := seal.Verify(c.trust.Seals, at); err != nil {
 		return finding.At(d.Seal, "", "sigillo sulla dichiarazione del giorno: %s", err)
@@ -216,13 +234,25 @@ func (c *checking) sealed(d day, statement []byte, made *declared) error {
 	made.sealed = true
 	c.holds("registro del %s: dichiarazione sigillata da «%s»", d.Day, c.key("sigillo", seal.Signer()))
 	c.compared(c.trust.Seals, "sigillo e marca temporale")
+	c.unvouched(d.Seal, der, seal)
 	return c.certificates(d, seal)
 }
 
 // compared says where an issuer was taken at its word.
 func (c *checking) compared(roots *signature.Roots, what string) {
 	if roots == nil {
-		c.leave("%s: l'emittente del certificato non è stato confrontato con un'autorità di fiducia (indicarla con -trust)", what)
+		c.leave(what, "l'emittente del certificato non è stato confrontato con un'autorità di fiducia (indicarla con -trust)")
+	}
+}
+
+// unvouched lists the certificates within a signature that only authorities could vouch for.
+func (c *checking) unvouched(path string, der []byte, s *signature.Signed) {
+	if c.trust.Seals != nil {
+		return
+	}
+	for _, certificate := range s.Unvouched() {
+		at := bytes.Index(der, certificate.Raw)
+		c.leaveBytes(path, at, at+len(certificate.Raw), "certificati dentro sigilli e marche temporali", "chi li ha emessi si controlla solo con un'autorità di fiducia (-trust)")
 	}
 }
 
@@ -241,6 +271,7 @@ func (c *checking) stamped(d day, seal []byte, sealedAt time.Time) (time.Time, e
 	if err != nil {
 		return time.Time{}, finding.At(d.Timestamp, "", "marca temporale: %s", err)
 	}
+	c.unvouched(d.Timestamp, der, token.Signed)
 	if token.At.Before(sealedAt.Add(-5 * time.Minute)) {
 		return time.Time{}, finding.At(d.Timestamp, "", "la marca temporale è di prima che il giorno fosse chiuso")
 	}
@@ -312,7 +343,7 @@ func (c *checking) placed(p *proven) error {
 		if len(c.Missing) == 0 {
 			return finding.New(p.Label, "non è provata e l'elenco non dice che cosa manca")
 		}
-		c.leave("%s: il suo giorno non è ancora dichiarato, niente la autentica", p.record.Entry)
+		c.leaveFile(p.record.Entry, p.record.Entry, "il suo giorno non è ancora dichiarato, niente la autentica")
 		return nil
 	}
 	d, there := c.days[p.Proof.Day]
@@ -345,7 +376,11 @@ func (c *checking) linked() error {
 			}
 		}
 	}
-	c.leave("registro/*.json, campi first e count: dicono solo in quale blocco dell'archivio sta la registrazione")
+	for _, r := range c.Register {
+		line := c.contents[r.Entry]
+		c.leaveBytes(r.Entry, bytes.LastIndex(line, []byte(`,"first":`))+len(`,"first":`), len(line)-2,
+			"registro/*.json, campi first e count", "dicono solo in quale blocco dell'archivio sta la registrazione")
+	}
 	return nil
 }
 
@@ -359,6 +394,7 @@ func (c *checking) rest() error {
 			return finding.At(l.Path, "", "è nel fascicolo e niente lo nomina")
 		}
 	}
-	c.leave("leggimi.txt, e nell'elenco createdAt, service, missing: spiegano, e niente li firma")
+	c.leaveFile("leggimi.txt", "leggimi.txt", "spiega, e niente lo firma; ciò che spiega è provato altrove")
+	c.unsigned()
 	return nil
 }

@@ -83,11 +83,8 @@ func (c *checking) attached() error {
 			if !p.Checked.Entry.Holds(a.SHA256) {
 				return finding.At(manifestName, "attachments", "un allegato non ha l'impronta che fu registrata al n. %s", p.record.Number)
 			}
-			if p.Checked.Entry.Kind != book.Application {
-				c.leave("manifest.json, nome, tipo e dimensione di un allegato di una risposta: il protocollo ne registra l'impronta")
-			}
-		} else {
-			c.leave("manifest.json, un allegato la cui registrazione non è nel fascicolo: niente lo autentica")
+		} else if !c.says("registrazione di un documento", "") {
+			return finding.At(manifestName, "attachments", "un allegato è di una registrazione che nel fascicolo non c'è, e l'elenco non dice che manca")
 		}
 		if a.Report == "" {
 			continue
@@ -106,7 +103,7 @@ func (c *checking) attached() error {
 			return finding.At(a.Report, "", "la verifica della firma è di un altro file")
 		}
 		c.holds("firma dell'allegato (%s): la verifica fatta allora riguarda proprio questo file; esito allora: %s", a.Role, r.Verdict)
-		c.leave("firme/*.json: sono ciò che lo sportello trovò; la prova è la firma dentro il file, che chiunque può verificare di nuovo")
+		c.leaveFile(a.Report, "firme/*.json", "sono ciò che lo sportello trovò; la prova è la firma dentro il file, che chiunque può verificare di nuovo")
 	}
 	return nil
 }
@@ -166,7 +163,7 @@ func (c *checking) payment(l listed, body []byte) error {
 		return finding.At(l.Path, "", "l'avviso di pagamento non è leggibile")
 	}
 	c.holds("%s: c'è l'avviso di pagamento dell'istituto, come arrivò", l.Path)
-	c.leave("%s: la firma dell'istituto si controlla con la sua chiave pubblica, che il fascicolo non ha", l.Path)
+	c.leaveFile(l.Path, l.Path, "la firma dell'istituto si controlla con la sua chiave pubblica, che il fascicolo non ha")
 	return nil
 }
 
@@ -260,7 +257,7 @@ func (c *checking) letters() error {
 		case confirmed:
 			c.holds("%s: la ricevuta di consegna, firmata dal gestore, riporta proprio questo messaggio", m.Message)
 		case message != nil:
-			c.leave("%s: nessuna ricevuta lo riporta per intero, se ne controlla solo il Message-ID", m.Message)
+			c.leaveFile(m.Message, m.Message, "nessuna ricevuta lo riporta per intero, se ne controlla solo il Message-ID")
 		}
 	}
 	return nil
@@ -279,7 +276,16 @@ func (c *checking) receipt(m mail, path string, message []byte) (carried bool, e
 		return false, finding.At(path, "", "è la ricevuta di un altro messaggio")
 	}
 	c.holds("%s: ricevuta di %s firmata da «%s»", path, certified.Kind, c.key("gestore PEC", signer))
-	c.leave("pec/*-*.eml, intestazioni esterne delle ricevute e della parte con la firma: il gestore firma il contenuto, non la busta")
+	if _, at, ok := letter.Signed(body); ok && c.trust.Mail == nil {
+		c.leaveBytes(path, at[0], at[1], "certificati dentro le firme dei gestori", "chi li ha emessi si controlla solo con le autorità dei gestori (-pec-ca)")
+	}
+	for _, r := range letter.Unsigned(body) {
+		c.leaveBytes(path, r[0], r[1], "pec/*-*.eml, intestazioni esterne delle ricevute e della parte con la firma",
+			"il gestore firma il contenuto, non la busta")
+	}
+	for _, r := range letter.Breaks(body) {
+		c.leaveBytes(path, r[0], r[1], "pec/*-*.eml, gli a capo tra le cifre della firma in base64", "dividono le righe e non dicono nulla")
+	}
 	c.compared(c.trust.Mail, "ricevute PEC")
 	if certified.Kind != "avvenuta-consegna" || certified.Original == nil || message == nil {
 		return false, nil

@@ -2,59 +2,93 @@ package evidence
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
-	"strings"
+	"sync"
 
-	"sportello/infra/verify/letter"
+	"sportello/infra/verify/finding"
 )
 
-// Flip turns single bits of a file that holds, one after the other, and returns those that are not noticed. Every second one is turned inside a
-// file of the zip by somebody who writes list and zip anew after it: then check sums help nobody, and what is left unseen must be what the
-// report says that nothing authenticates.
-func Flip(data []byte, trust Trust, n int, seed uint64) (unseen []string) {
-	r := rand.New(rand.NewPCG(seed, 2))
-	for k := range n {
-		changed := bytes.Clone(data)
-		bit := r.IntN(8 * len(data))
-		changed[bit/8] ^= 1 << (bit % 8)
-		if k%2 == 0 {
-			if Check(changed, trust).OK {
-				unseen = append(unseen, fmt.Sprintf("byte %d, bit %d", bit/8, bit%8))
+// Flipped is what became of one bit that was turned.
+type Flipped struct {
+	Place string // the file inside, List, or Around
+	At    int    // the byte of the file; of the whole for what is around
+	Bit   int
+	// Anew: list and zip were written anew after it, as somebody does who wants to deceive. Then check sums help nobody.
+	Anew   bool
+	Broken *finding.Broken
+}
+
+// Around is the place of what stands around the files of the zip, List the file that lists the others.
+const (
+	Around = "fascicolo"
+	List   = manifestName
+)
+
+// Flip turns single bits of a file that holds, one at a time: anywhere, and every second one inside a file of the zip that is then written anew.
+func Flip(data []byte, trust Trust, n int, seed uint64) []Flipped {
+	files, err := unzip(data)
+	if err != nil {
+		return nil
+	}
+	flips := make([]Flipped, n)
+	var wait sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		wait.Go(func() {
+			for k := w; k < n; k += workers {
+				flips[k] = turned(data, files, k%2 == 1, rand.New(rand.NewPCG(seed, uint64(k))), trust)
 			}
-			continue
-		}
-		if path, at, again := repacked(data, r); !argued(path, at, again) && Check(again, trust).OK {
-			unseen = append(unseen, fmt.Sprintf("%s, byte %d, e zip ed elenco riscritti", path, at))
-		}
+		})
 	}
-	return unseen
+	wait.Wait()
+	return flips
 }
 
-// argued: what nothing authenticates, by path. The reasons are in the report: what explains, what the sportello found of a signature, a payment
-// whose key is elsewhere, the outside of a certified message.
-func argued(path string, at int, data []byte) bool {
-	if path == "leggimi.txt" || strings.HasPrefix(path, "firme/") || strings.HasSuffix(path, "-payment.jws") || strings.HasSuffix(path, "-payment.json") {
-		return true
+// turned turns one bit and has the file checked.
+func turned(data []byte, files []file, writtenAnew bool, r *rand.Rand, trust Trust) Flipped {
+	var f Flipped
+	var changed []byte
+	bit := r.IntN(8)
+	if writtenAnew {
+		f, changed = anew(data, files, bit, r)
+	} else {
+		at := r.IntN(len(data))
+		changed = bytes.Clone(data)
+		changed[at] ^= 1 << bit
+		f.Place, f.At = placeOf(files, at)
 	}
-	files, err := unzip(data)
-	n := slices.IndexFunc(files, func(f file) bool { return f.name == path })
-	return err == nil && n >= 0 && strings.HasPrefix(path, "pec/") && letter.Unsigned(files[n].body, at)
+	f.Bit, f.Broken = bit, Check(changed, trust).Broken
+	return f
 }
 
-// repacked turns one bit of a file and makes list and zip fit.
-func repacked(data []byte, r *rand.Rand) (path string, at int, out []byte) {
-	files, err := unzip(data)
-	if err != nil || len(files) < 2 {
-		return "", 0, data
+// placeOf finds the file that a byte of the zip is of.
+func placeOf(files []file, at int) (string, int) {
+	begin := 0
+	for _, f := range files {
+		begin += headerSize + len(f.name)
+		if begin <= at && at < begin+len(f.body) {
+			return f.name, at - begin
+		}
+		begin += len(f.body)
 	}
-	n := 1 + r.IntN(len(files)-1)
+	return Around, at
+}
+
+// anew turns a bit of a file, the list included, and makes list and zip fit.
+func anew(data []byte, files []file, bit int, r *rand.Rand) (Flipped, []byte) {
+	n := r.IntN(len(files))
 	for len(files[n].body) == 0 {
-		n = 1 + r.IntN(len(files)-1)
+		n = r.IntN(len(files))
 	}
-	bit := r.IntN(8 * len(files[n].body))
+	f := Flipped{Place: files[n].name, At: r.IntN(len(files[n].body)), Anew: true}
 	body := bytes.Clone(files[n].body)
-	body[bit/8] ^= 1 << (bit % 8)
-	return files[n].name, bit / 8, Replace(data, files[n].name, body)
+	body[f.At] ^= 1 << bit
+	if n > 0 {
+		return f, Replace(data, f.Place, body)
+	}
+	files = slices.Clone(files)
+	files[0].body = body
+	return f, zipped(files)
 }

@@ -14,6 +14,9 @@ type file struct {
 	body []byte
 }
 
+// headerSize is that of a local header without its name.
+const headerSize = 30
+
 const localHeader, centralHeader, endRecord = "PK\x03\x04", "PK\x01\x02", "PK\x05\x06"
 
 // unzip reads the zip, and holds it to the one spelling that the format allows: what is written again from the files is the file, byte for byte.
@@ -23,14 +26,14 @@ func unzip(data []byte) ([]file, error) {
 	seen := map[string]bool{}
 	rest := data
 	for bytes.HasPrefix(rest, []byte(localHeader)) {
-		if len(rest) < 30 {
+		if len(rest) < headerSize {
 			break
 		}
 		size, name := uint64(binary.LittleEndian.Uint32(rest[18:])), uint64(binary.LittleEndian.Uint16(rest[26:]))
-		if uint64(len(rest)) < 30+name+size {
+		if uint64(len(rest)) < headerSize+name+size {
 			break
 		}
-		f := file{string(rest[30 : 30+name]), rest[30+name : 30+name+size]}
+		f := file{string(rest[headerSize : headerSize+name]), rest[headerSize+name : headerSize+name+size]}
 		switch {
 		case seen[f.name]:
 			return nil, finding.New("", "lo zip contiene due volte uno stesso file")
@@ -39,7 +42,7 @@ func unzip(data []byte) ([]file, error) {
 		}
 		seen[f.name] = true
 		files = append(files, f)
-		rest = rest[30+name+size:]
+		rest = rest[headerSize+name+size:]
 	}
 	if len(files) == 0 {
 		return nil, finding.New("", "non è uno zip scritto nella forma prevista")

@@ -129,24 +129,48 @@ func open(raw []byte, roots *signature.Roots) (*signature.Signed, []byte, error)
 	return signed, parts[0], nil
 }
 
-// Unsigned tells whether a byte of a certified message is of its cover: outside the part that its provider signed and the signature itself, where
-// nobody signs anything. A message that is not signed has no cover.
-func Unsigned(raw []byte, at int) bool {
+// Signed are the ranges (from, to) of a certified message's signed part and of its signature, in base64.
+func Signed(raw []byte) (content, signature [2]int, ok bool) {
 	fields, body, err := split(raw)
 	if err != nil {
-		return at < bytes.Index(raw, []byte("\n--"))
+		return content, signature, false
 	}
 	mediaType, params, err := mime.ParseMediaType(fields.Get("Content-Type"))
 	if err != nil || mediaType != "multipart/signed" {
-		return false
+		return content, signature, false
 	}
 	parts := bodyParts(body, params["boundary"])
 	if len(parts) != 2 {
-		return false
+		return content, signature, false
 	}
-	first, second := bytes.Index(raw, parts[0]), bytes.LastIndex(raw, parts[1])
-	_, der, _ := bytes.Cut(parts[1], []byte("\r\n\r\n"))
-	return at < first || at >= first+len(parts[0]) && at < second+len(parts[1])-len(der) || at >= second+len(parts[1])
+	_, encoded, _ := bytes.Cut(parts[1], []byte("\r\n\r\n"))
+	from, end := bytes.Index(raw, parts[0]), bytes.LastIndex(raw, parts[1])+len(parts[1])
+	return [2]int{from, from + len(parts[0])}, [2]int{end - len(encoded), end}, true
+}
+
+// Unsigned are the ranges of a certified message that nobody signs: its cover, outside the part that the provider signed and the signature itself. A
+// message that is not signed has none.
+func Unsigned(raw []byte) [][2]int {
+	content, signature, ok := Signed(raw)
+	if !ok {
+		return nil
+	}
+	return [][2]int{{0, content[0]}, {content[1], signature[0]}, {signature[1], len(raw)}}
+}
+
+// Breaks are the ranges of the line breaks within a message's signature.
+func Breaks(raw []byte) (list [][2]int) {
+	_, signature, _ := Signed(raw)
+	for at := signature[0]; at < signature[1]; at++ {
+		if n := len(list); raw[at] != '\r' && raw[at] != '\n' {
+			continue
+		} else if n > 0 && list[n-1][1] == at {
+			list[n-1][1]++
+		} else {
+			list = append(list, [2]int{at, at + 1})
+		}
+	}
+	return list
 }
 
 // lines makes every line end with CRLF.
@@ -194,7 +218,7 @@ func decodePart(part []byte) ([]byte, error) {
 func decode(encoding string, body []byte) ([]byte, error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
-		return base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(body), nil)))
+		return base64.StdEncoding.Strict().DecodeString(string(bytes.Join(bytes.Fields(body), nil)))
 	case "quoted-printable":
 		return io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body)))
 	}

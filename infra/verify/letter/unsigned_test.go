@@ -2,6 +2,7 @@ package letter
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -12,11 +13,15 @@ func TestUnsigned(t *testing.T) {
 	for text, want := range map[string]bool{
 		"Date": true, "text/plain": false, "signed\r\n--b": false, "application/pkcs7": true, "AAAA": false, "--b--": true,
 	} {
-		if got := Unsigned(raw, bytes.Index(raw, []byte(text))); got != want {
+		at := bytes.Index(raw, []byte(text))
+		if got := slices.ContainsFunc(Unsigned(raw), func(r [2]int) bool { return r[0] <= at && at < r[1] }); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
-	if Unsigned([]byte("Subject: x\r\n\r\nbody"), 2) {
+	if got := Breaks(bytes.Replace(raw, []byte("AAAA"), []byte("AA\r\nAA"), 1)); len(got) != 1 || got[0][1]-got[0][0] != 2 {
+		t.Errorf("breaks within the signature: %v", got)
+	}
+	if Unsigned([]byte("Subject: x\r\n\r\nbody")) != nil {
 		t.Error("a message that is not signed has a cover")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,6 +89,13 @@ func (s *Signed) chained() bool {
 		}
 	}
 	return len(issued) == len(s.p7.Certificates)
+}
+
+// Unvouched are the certificates inside that neither the signature names nor one that is inside has issued: without authorities nobody vouches for them.
+func (s *Signed) Unvouched() []*x509.Certificate {
+	return slices.DeleteFunc(slices.Clone(s.p7.Certificates), func(c *x509.Certificate) bool {
+		return c == s.Signer() || slices.ContainsFunc(s.p7.Certificates, func(other *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, other.RawSubject) })
+	})
 }
 
 // Token is an RFC 3161 timestamp as its authority signed it.
