@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,10 +14,9 @@ import (
 // tally counts what clients met.
 type tally struct {
 	sync.Mutex
-	retries  map[string]int // what was done again, and what had been answered
-	internal []string       // answers in which the product itself says that it failed
-	done     int
-	began    time.Time
+	retries map[string]int // what was done again, and what had been answered
+	done    int
+	began   time.Time
 }
 
 func (t *tally) retry(kind string, err error) {
@@ -32,10 +30,6 @@ func (t *tally) retry(kind string, err error) {
 		answer = fmt.Sprint(status)
 	}
 	t.retries[kind+" "+answer]++
-	var p *road.Problem
-	if errors.As(err, &p) && strings.Contains(p.Type, "errore-interno") {
-		t.internal = append(t.internal, err.Error())
-	}
 }
 
 // client is who works at one of the desks side by side: a browser for each person at each chamber.

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +31,7 @@ func (b *breaches) add(format string, args ...any) {
 // judge holds everything against what was presented.
 func (r *rush) judge(ctx context.Context) result {
 	out, wrong := r.outcome(), &breaches{}
+	out.Moved = r.moved
 	all, err := r.entries(ctx)
 	if err != nil {
 		wrong.add("i registri non si leggono: %v", err)
@@ -53,13 +57,23 @@ func (r *rush) judge(ctx context.Context) result {
 		out.Entries[chamber] = len(list)
 	}
 	out.measure(times)
+	out.Payments.Ours, out.Payments.OurCents = times.payments, times.cents
+	if p := out.Payments; p.Ours != p.Receipts || p.OurCents != p.Cents {
+		wrong.add("l'istituto ha incassato %d volte, %d centesimi; le pratiche ne dicono %d, %d centesimi", p.Receipts, p.Cents, p.Ours, p.OurCents)
+	}
 	r.problems(ctx, wrong)
-	for _, line := range r.tally.internal {
-		wrong.add("errore interno: %s", line)
+	if log, err := os.ReadFile(r.LogFile()); err != nil {
+		wrong.add("il log non si legge: %v", err)
+	} else {
+		for _, line := range failures(log) {
+			wrong.add("errore interno: %s", line)
+		}
 	}
 	said, err := road.Verify(ctx, r.verify, r.Cloud)
 	out.Verifier = strings.TrimSpace(said)
 	if err != nil || !strings.Contains(said, "TUTTO TORNA") {
+		wrong.add("il verificatore: %v", err)
+	} else if err := archived(said, out.Entries); err != nil {
 		wrong.add("il verificatore: %v", err)
 	}
 	out.Retries = r.tally.retries
@@ -86,6 +100,43 @@ func (r *rush) register(all map[string][]road.Entry, wrong *breaches) map[string
 		}
 	}
 	return numbers
+}
+
+var (
+	entered = regexp.MustCompile(`Registrazioni\s+(\d+)`)
+	upTo    = regexp.MustCompile(`([a-z-]+)#\d{4} fino a seq (\d+)`)
+)
+
+// failed is a request that a function itself answered with a failure of its own. What a killed one leaves unanswered the gateway answers, and
+// nobody logs.
+var failed = regexp.MustCompile(`(?m)^.*\brequest\b.*\bstatus=500\b.*$`)
+
+func failures(log []byte) (lines []string) {
+	for _, line := range failed.FindAll(log, -1) {
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+// archived: what the verifier read in table, chain and archive are the numbers that the offices read, as many at each chamber.
+func archived(said string, entries map[string]int) error {
+	total, last := 0, map[string]int{}
+	for chamber, n := range entries {
+		total += n
+		last[chamber] = 0
+	}
+	for _, found := range upTo.FindAllStringSubmatch(said, -1) {
+		last[found[1]], _ = strconv.Atoi(found[2])
+	}
+	for chamber, seq := range last {
+		if seq < entries[chamber] || entries[chamber] == 0 && seq > 0 {
+			return fmt.Errorf("%s fino a seq %d, con %d numeri", chamber, seq, entries[chamber])
+		}
+	}
+	if found := entered.FindStringSubmatch(said); found == nil || found[1] != strconv.Itoa(total) {
+		return fmt.Errorf("%v, con %d numeri", found, total)
+	}
+	return nil
 }
 
 // position is a debt position as the institute tells of it.
@@ -163,6 +214,7 @@ func (c *client) judge(ctx context.Context, f *filed, numbers []string, paid pos
 		if err := settled(v, paid); err != nil {
 			return err
 		}
+		t.count(v.Payment.Amount)
 	} else if v.Payment != nil {
 		return fmt.Errorf("un reclamo con un pagamento")
 	}
@@ -208,6 +260,32 @@ type times struct {
 	waits       []time.Duration // from presented, or paid, to number: what was told at once
 	complaints  []time.Duration
 	paid        []time.Duration
+
+	payments, cents int // that the cases tell of
+}
+
+func (t *times) count(cents int) {
+	t.Lock()
+	defer t.Unlock()
+	t.payments++
+	t.cents += cents
+}
+
+// slack is by how much two clocks may differ, and a moment that was written down be off.
+const slack = 2 * time.Second
+
+// honest: the instants that a case tells of are those that we saw: presented between our asking and the answer, numbered before we saw the number.
+func (f *filed) honest(submitted, registered time.Time, ahead time.Duration) error {
+	submitted, registered = submitted.Add(-ahead), registered.Add(-ahead)
+	switch {
+	case submitted.Before(f.asked.Add(-slack)) || submitted.After(f.answered.Add(slack)):
+		return fmt.Errorf("presentata alle %s, ma chiesta alle %s e confermata alle %s", submitted, f.asked, f.answered)
+	case !f.seen.IsZero() && registered.After(f.seen.Add(slack)):
+		return fmt.Errorf("numerata alle %s, ma il numero si vedeva alle %s", registered, f.seen)
+	case registered.Before(submitted):
+		return fmt.Errorf("numerata alle %s, prima di essere presentata", registered)
+	}
+	return nil
 }
 
 // timed reads the case's own story: each of its events once.
@@ -235,7 +313,10 @@ func (c *client) timed(ctx context.Context, f *filed, t *times) error {
 			return fmt.Errorf("la storia dice %d volte %s", seen[event], event)
 		}
 	}
-	if !f.prompt() {
+	if err := f.honest(at["submitted"], at["registered"], c.ahead); err != nil {
+		return err
+	}
+	if f.seen.IsZero() { // the clock was moved before
 		return nil
 	}
 	t.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -14,14 +15,15 @@ import (
 // kills counts what was killed.
 type kills struct {
 	sync.Mutex
-	of   map[string]int // by function
-	busy int            // while the function was at work
+	of   map[string]int  // by function
+	ran  map[string]bool // that had a process when something was to be killed
+	busy int             // while the function was at work
 	all  int
 }
 
 // killing kills processes of functions until it is told to stop.
 func (r *rush) killing(ctx context.Context) func() {
-	r.kills.of = map[string]int{}
+	r.kills.of, r.kills.ran = map[string]int{}, map[string]bool{}
 	if r.Every == 0 {
 		return func() {}
 	}
@@ -44,7 +46,8 @@ func (r *rush) killing(ctx context.Context) func() {
 	return func() { cancel(); <-ended }
 }
 
-// kill kills a process with SIGKILL, as a crash would: every other time one of a function that is at work, for an idle one loses nothing.
+// kill kills a process with SIGKILL, as a crash would: every other time one of a function that is at work, for an idle one loses nothing. The
+// function is drawn before its process: one that runs alone is struck as often as one that runs eight times.
 func (r *rush) kill(ctx context.Context, random *rand.Rand) error {
 	var status struct {
 		Functions []struct {
@@ -56,25 +59,17 @@ func (r *rush) kill(ctx context.Context, random *rand.Rand) error {
 	if err := r.Controls().Get(ctx, "/status", &status); err != nil {
 		return err
 	}
-	var running, working []process
+	var running []function
 	for _, f := range status.Functions {
-		for _, pid := range f.PIDs {
-			p := process{f.Name, pid, f.Busy > 0}
-			running = append(running, p)
-			if p.busy {
-				working = append(working, p)
-			}
+		if len(f.PIDs) > 0 {
+			running = append(running, function{f.Name, f.PIDs, f.Busy > 0})
 		}
 	}
-	from := running
-	if len(working) > 0 && random.IntN(2) == 0 {
-		from = working
-	}
-	if len(from) == 0 {
+	if len(running) == 0 {
 		return nil
 	}
-	p := from[random.IntN(len(from))]
-	switch err := syscall.Kill(p.pid, syscall.SIGKILL); {
+	f := draw(running, random)
+	switch err := syscall.Kill(f.pids[random.IntN(len(f.pids))], syscall.SIGKILL); {
 	case errors.Is(err, syscall.ESRCH): // it ended by itself
 		return nil
 	case err != nil:
@@ -82,17 +77,32 @@ func (r *rush) kill(ctx context.Context, random *rand.Rand) error {
 	}
 	r.kills.Lock()
 	defer r.kills.Unlock()
-	r.kills.of[p.function]++
+	for _, one := range running {
+		r.kills.ran[one.name] = true
+	}
+	r.kills.of[f.name]++
 	r.kills.all++
-	if p.busy {
+	if f.busy {
 		r.kills.busy++
 	}
 	return nil
 }
 
-// process is an instance of a function; busy tells whether the function is at work.
-type process struct {
-	function string
-	pid      int
-	busy     bool
+// function is one that has processes; busy tells whether one of them is at work.
+type function struct {
+	name string
+	pids []int
+	busy bool
+}
+
+// draw draws a function, every other time of those at work if there are any.
+func draw(running []function, random *rand.Rand) function {
+	from := running
+	if random.IntN(2) == 0 {
+		working := slices.DeleteFunc(slices.Clone(running), func(f function) bool { return !f.busy })
+		if len(working) > 0 {
+			from = working
+		}
+	}
+	return from[random.IntN(len(from))]
 }

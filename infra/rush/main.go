@@ -92,8 +92,10 @@ type rush struct {
 	options
 	cases   []*filed
 	offices map[string]*road.Browser
+	ahead   time.Duration // the cloud's clock before ours, until it is moved
 	tally   tally
 	kills   kills
+	moved   int // cases told in time that had no number yet when the clock was moved: their waits say nothing
 	broken  bool
 }
 
@@ -121,11 +123,21 @@ func (r *rush) drive(ctx context.Context) error {
 	if err := r.Fire(ctx, "TrustList"); err != nil {
 		return err
 	}
+	now, err := r.Now(ctx)
+	if err != nil {
+		return err
+	}
+	r.ahead = time.Until(now)
 	r.cases = r.plan()
 	fmt.Printf("%d pratiche, %d alla volta, a %d Camere; seme %d, una funzione uccisa ogni %s in media\n", r.N, r.Parallel, len(chambers), r.Seed, r.Every)
 	stop := r.killing(ctx)
 	r.present(ctx)
+	// What waits for its number is struck too, for a while: then it is to come to its end.
+	err = r.numbered(ctx, (*filed).prompt, r.patience/3)
 	stop()
+	if err != nil {
+		return err
+	}
 	if err := r.numbered(ctx, (*filed).prompt, r.patience); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"sportello/infra/road"
 )
@@ -70,7 +71,9 @@ type filed struct {
 	id        string
 	presented road.Submitted
 	shown     bool // its number is in the case
-	failed    error
+	// By our clock: between which instants it was presented, and when we first saw its number; the last only before the cloud's clock was moved.
+	asked, answered, seen time.Time
+	failed                error
 }
 
 // prompt tells whether its number follows from what was told at once.

@@ -52,9 +52,11 @@ func (c *client) file(ctx context.Context, f *filed) error {
 		}
 	}
 	header := http.Header{"Idempotency-Key": {f.key}}
+	f.asked = time.Now()
 	err = c.insist(ctx, "submission", f, func() error {
 		return b.Call(ctx, "POST", f.path("/submission"), map[string]any{}, &f.presented, header)
 	})
+	f.answered = time.Now()
 	if err != nil || !f.priced {
 		return err
 	}

@@ -22,7 +22,9 @@ type result struct {
 	KilledBusy int            `json:"killedAtWork"`
 	Retries    map[string]int `json:"retries"` // of clients: what was done again, and what had been answered
 	PerSecond  float64        `json:"perSecond"`
-	// Waits are from presented to number; of what is paid for, from paid to number. Payments told of late or never are not among them.
+	// Moved are cases that had no number yet, and should, when the clock was moved for the payments told of late or never.
+	Moved int `json:"withoutNumberWhenTheClockMoved"`
+	// Waits are from presented to number; of what is paid for, from paid to number. What was numbered after the clock was moved is not among them.
 	Waits    map[string]wait `json:"waits"`
 	Breaches []string        `json:"breaches"`
 	Verifier string          `json:"verifier"`
@@ -35,6 +37,8 @@ type payments struct {
 	Receipts  int            `json:"receipts"`
 	Cents     int            `json:"cents"`
 	Refunds   int            `json:"refunds"`
+	Ours      int            `json:"ours"` // that the cases tell of
+	OurCents  int            `json:"ourCents"`
 	Told      map[string]int `json:"told"` // how the institute told of them
 }
 
@@ -49,6 +53,9 @@ type wait struct {
 func (r *rush) outcome() result {
 	r.kills.Lock()
 	defer r.kills.Unlock()
+	for name := range r.kills.ran {
+		r.kills.of[name] += 0 // one that ran and was spared is told too
+	}
 	return result{Options: r.options, Kills: r.kills.of, Killed: r.kills.all, KilledBusy: r.kills.busy}
 }
 
@@ -85,7 +92,8 @@ const shown = 20
 func (out result) print() {
 	fmt.Printf("\n%d pratiche numerate su %d; registri %v\n", out.Registered, out.Options.N, out.Entries)
 	p := out.Payments
-	fmt.Printf("pagamenti: %d dovuti, %d posizioni, %d ricevute, %d,%02d euro, %d rimborsi; avvisi %v\n", p.Owed, p.Positions, p.Receipts, p.Cents/100, p.Cents%100, p.Refunds, p.Told)
+	fmt.Printf("pagamenti: %d dovuti; all'istituto %d posizioni, %d ricevute, %d,%02d euro, %d rimborsi; nelle pratiche %d pagati, %d,%02d euro; avvisi %v\n",
+		p.Owed, p.Positions, p.Receipts, p.Cents/100, p.Cents%100, p.Refunds, p.Ours, p.OurCents/100, p.OurCents%100, p.Told)
 	fmt.Printf("processi uccisi: %d, di cui %d di funzioni al lavoro\n", out.Killed, out.KilledBusy)
 	for _, name := range slices.Sorted(maps.Keys(out.Kills)) {
 		fmt.Printf("  %-32s %d\n", name, out.Kills[name])
@@ -95,6 +103,9 @@ func (out result) print() {
 		fmt.Printf("  %-32s %d\n", name, out.Retries[name])
 	}
 	fmt.Printf("%.1f pratiche al secondo, dalla prima presentazione all'ultimo numero (senza i pagamenti avvisati tardi o mai)\n", out.PerSecond)
+	if out.Moved > 0 {
+		fmt.Printf("  senza contarne %d che non avevano ancora il numero quando l'orologio è andato avanti\n", out.Moved)
+	}
 	for _, name := range slices.Sorted(maps.Keys(out.Waits)) {
 		w := out.Waits[name]
 		fmt.Printf("  %-16s %5d: p50 %.2f s, p95 %.2f s, massimo %.2f s da presentata (o pagata) al numero\n", name, w.Count, w.P50, w.P95, w.Max)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,88 @@ func TestSpread(t *testing.T) {
 	}
 	if w := spread(nil); w != (wait{}) {
 		t.Errorf("spread of nothing %+v", w)
+	}
+}
+
+// TestArchived: the verifier's count is held against the offices', chamber by chamber.
+func TestArchived(t *testing.T) {
+	const said = "Registri            2     milano#2026 fino a seq 3, sondrio#2026 fino a seq 2\nRegistrazioni       5     più 0 annotazioni\nTUTTO TORNA\n"
+	for name, c := range map[string]struct {
+		said    string
+		entries map[string]int
+		sound   bool
+	}{
+		"whole":             {said, map[string]int{"milano": 3, "sondrio": 2, "bergamo": 0}, true},
+		"one too few":       {said, map[string]int{"milano": 2, "sondrio": 2}, false},
+		"one too many":      {said, map[string]int{"milano": 4, "sondrio": 1}, false},
+		"a chamber missing": {said, map[string]int{"milano": 3}, false},
+		"a chamber more":    {said, map[string]int{"milano": 3, "sondrio": 1, "bergamo": 1}, false},
+		"nothing said":      {"TUTTO TORNA", map[string]int{"milano": 3}, false},
+	} {
+		if err := archived(c.said, c.entries); (err == nil) != c.sound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestHonest: what a case tells of its instants is what we saw, also where the cloud's clock is ahead of ours.
+func TestHonest(t *testing.T) {
+	start := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	f := filed{asked: at(10), answered: at(20), seen: at(60)}
+	for name, c := range map[string]struct {
+		submitted, registered int
+		ahead                 time.Duration
+		sound                 bool
+	}{
+		"as we saw":                   {15, 40, 0, true},
+		"ahead":                       {3615, 3640, time.Hour, true},
+		"presented before we asked":   {5, 40, 0, false},
+		"presented after the answer":  {25, 40, 0, false},
+		"numbered after we saw it":    {15, 70, 0, false},
+		"numbered before presented":   {15, 14, 0, false},
+		"an hour that nobody ordered": {3615, 3640, 0, false},
+	} {
+		if err := f.honest(at(c.submitted), at(c.registered), c.ahead); (err == nil) != c.sound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f.seen = time.Time{}
+	if err := f.honest(at(15), at(3600), 0); err != nil {
+		t.Errorf("numbered after the clock was moved: %v", err)
+	}
+}
+
+// TestDraw: functions are struck evenly, however many processes each has, and those at work more often.
+func TestDraw(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	running := []function{{"many", []int{1, 2, 3, 4, 5, 6, 7, 8}, false}, {"one", []int{9}, false}, {"idle", []int{10}, false}}
+	drawn := map[string]int{}
+	for range 3000 {
+		drawn[draw(running, random).name]++
+	}
+	for name, n := range drawn {
+		if n < 900 || n > 1100 {
+			t.Errorf("%s %d times of 3000", name, n)
+		}
+	}
+	running[1].busy = true
+	drawn = map[string]int{}
+	for range 3000 {
+		drawn[draw(running, random).name]++
+	}
+	if n := drawn["one"]; n < 1900 || n > 2100 || drawn["idle"] == 0 || drawn["many"] == 0 {
+		t.Errorf("one at work of three: %v", drawn)
+	}
+}
+
+// TestFailures: a failure is what a function says of itself, not what the gateway says of one that was killed.
+func TestFailures(t *testing.T) {
+	const log = `02:35:12.526 back-office           INFO request method=GET ms=3 route="GET /chamber/v1/problems" stage=local status=200
+02:32:28.456 local                 WARN GET /chamber/v1/{proxy+} 500 api=ChamberApi ms=30
+02:32:29.456 login                 ERROR request method=GET ms=3 route="GET /api/v1/session" stage=local status=500
+`
+	if got := failures([]byte(log)); len(got) != 1 || !strings.Contains(got[0], "/session") {
+		t.Errorf("failures %q", got)
 	}
 }

@@ -65,7 +65,9 @@ func (r *rush) untold(ctx context.Context, wanted func(*filed) bool) int {
 	}
 	r.abreast(left, func(c *client, f *filed) {
 		v, err := c.view(ctx, f)
-		f.shown = err == nil && v.Protocol != nil
+		if f.shown = err == nil && v.Protocol != nil; f.shown {
+			f.seen = time.Now()
+		}
 	})
 	return len(slices.DeleteFunc(left, func(f *filed) bool { return f.shown }))
 }
@@ -94,6 +96,7 @@ const rounds = 60
 
 // late moves the clock for payments that nobody told us of, and for what else is owed, until every case has its number and its receipt.
 func (r *rush) late(ctx context.Context) error {
+	r.moved = r.untold(ctx, (*filed).prompt)
 	fmt.Println("  l'orologio va avanti per i pagamenti di cui nessuno ha avvisato")
 	before := 0
 	for n := range rounds {
