@@ -28,6 +28,9 @@ const (
 	NoSigner   Code = "no-signer"
 	Elsewhere  Code = "unsupported-format"
 
+	// OtherContent is found by who knows what was asked for: the signatures may be good.
+	OtherContent Code = "other-content"
+
 	Altered       Code = "altered"
 	ModifiedAfter Code = "modified-after"
 	NotWhole      Code = "not-whole"
@@ -88,6 +91,8 @@ var findings = map[Code]finding{
 	TooComplex: {Invalid, "il PDF è troppo complesso per essere verificato", "Crea un PDF più semplice, per esempio stampandolo in PDF, firmalo e carica il nuovo file."},
 	TooMany:    {Invalid, "il file ha più di 64 firme", signAgain},
 	NoSigner:   {Invalid, "la busta non contiene firme", signAgain},
+
+	OtherContent: {Invalid, "nella busta firmata non c’è un documento del tipo richiesto", "Firma il PDF e carica il nuovo file."},
 
 	Altered:       {Invalid, "il documento è stato modificato dopo la firma", signAgain},
 	ModifiedAfter: {Invalid, "il documento è stato modificato dopo la firma", signAgain},
@@ -159,6 +164,12 @@ func (r *Report) Conclude() {
 		}
 	}
 	r.Verdict = VerdictOf(r.Code)
+	r.Text = r.sentence()
+}
+
+// Refuse sets aside what the signatures came to: something else stands against the file as a whole.
+func (r *Report) Refuse(c Code) {
+	r.Code, r.Verdict = c, VerdictOf(c)
 	r.Text = r.sentence()
 }
 

@@ -354,31 +354,6 @@ func TestDraftIsOver(t *testing.T) {
 	}
 }
 
-func TestLooks(t *testing.T) {
-	for _, c := range []struct {
-		mediaType, head string
-		want            bool
-	}{
-		{"application/pdf", "%PDF-1.4", true},
-		{"application/pdf", "PDF-1.4", false},
-		{"image/jpeg", "\xff\xd8\xff\xe0", true},
-		{"image/png", "\x89PNG\r\n\x1a\n", true},
-		{"image/png", "\x89PNG", false},
-		{"application/pkcs7-mime", "0\x82\x01", true},
-		{"application/pkcs7-mime", "MIIB", true},
-		{"application/pkcs7-mime", "-----BEGIN PKCS7-----", true},
-		{"application/pkcs7-mime", "hello", false},
-		{"text/plain", "perché\n", true},
-		{"text/plain", "perch\xc3", true}, // cut in the middle of a character
-		{"text/plain", "a\x00b", false},
-		{"text/html", "<html>", false},
-	} {
-		if got := draft.Looks(c.mediaType, []byte(c.head)); got != c.want {
-			t.Errorf("%s %q: %v", c.mediaType, c.head, got)
-		}
-	}
-}
-
 // sticky is a bucket in which nothing can be deleted.
 type sticky struct{ archive.Documents }
 

@@ -202,7 +202,7 @@ func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Att
 	if !signatures.Wanted(c.Service, a.Field) {
 		return a, nil
 	}
-	report, err := signatures.Look(ctx, d.Documents, d.Signatures, c.ID, a, d.Now())
+	report, err := signatures.Look(ctx, d.Documents, d.Signatures, c.Service, c.ID, a, d.Now())
 	if err != nil {
 		return a, err
 	}
@@ -210,8 +210,8 @@ func confirmed(ctx context.Context, d Config, c casefile.Case, a application.Att
 	return a, nil
 }
 
-// verify compares the bytes in the bucket with what was declared: length, digest, and the type their first bytes show. Where there is an
-// inspector, the file is held in memory once and looked at whole; no form takes one above 30 MB.
+// verify compares the bytes in the bucket with what was declared: length and digest. Where there is an inspector, the file is held in memory once
+// and looked at whole; no form takes one above 30 MB.
 func verify(ctx context.Context, documents archive.Documents, key string, a application.Attachment, inspect Inspector) error {
 	object, err := documents.Open(ctx, key)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -225,8 +225,8 @@ func verify(ctx context.Context, documents archive.Documents, key string, a appl
 		return problem.New(problem.FileMismatch, "Il file caricato non ha la dimensione dichiarata. Ricaricalo.").At("#/size", "Dimensione diversa da quella dichiarata.")
 	}
 	hash := sha256.New()
-	head, whole := &firstBytes{}, &bytes.Buffer{}
-	to := []io.Writer{hash, head}
+	whole := &bytes.Buffer{}
+	to := []io.Writer{hash}
 	if inspect != nil {
 		whole.Grow(int(object.Size))
 		to = append(to, whole)
@@ -236,9 +236,6 @@ func verify(ctx context.Context, documents archive.Documents, key string, a appl
 	}
 	if hex.EncodeToString(hash.Sum(nil)) != a.SHA256 {
 		return problem.New(problem.FileMismatch, "Il file caricato non è quello dichiarato: l'impronta è diversa. Ricaricalo.").At("#/sha256", "Impronta diversa da quella dichiarata.")
-	}
-	if !Looks(a.MediaType, head.bytes) {
-		return problem.New(problem.FileMismatch, "Il contenuto del file non corrisponde al suo tipo. Controlla di avere scelto il file giusto.").At("#/mediaType", "Il contenuto non è del tipo dichiarato.")
 	}
 	if inspect == nil {
 		return nil
@@ -259,16 +256,6 @@ func Verify(ctx context.Context, documents archive.Documents, application string
 	}
 	return problem.New(problem.FileMismatch, "Un file allegato manca o non è più quello che era stato caricato. Rimuovilo e caricalo di nuovo.").
 		At(pointer, "File mancante o diverso da quello caricato: caricalo di nuovo.").Because(err)
-}
-
-// firstBytes keeps the beginning of what is written to it.
-type firstBytes struct{ bytes []byte }
-
-func (f *firstBytes) Write(p []byte) (int, error) {
-	if room := 512 - len(f.bytes); room > 0 {
-		f.bytes = append(f.bytes, p[:min(room, len(p))]...)
-	}
-	return len(p), nil
 }
 
 // Detach deletes a file of a draft.

@@ -72,9 +72,12 @@ func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at 
 const Acting = "/JavaScript"
 
 // inspected plays the inspection of uploaded files.
-func inspected(file []byte, _ string) string {
-	if bytes.Contains(file, []byte(Acting)) {
+func inspected(file []byte, mediaType string) string {
+	switch {
+	case bytes.Contains(file, []byte(Acting)):
 		return "Il file contiene istruzioni che si eseguono da sole."
+	case (mediaType == "application/pdf") != bytes.HasPrefix(file, []byte("%PDF-")):
+		return "Il file non è del tipo dichiarato."
 	}
 	return ""
 }

@@ -35,8 +35,9 @@ type Verifier interface {
 // Wanted tells whether the form takes only signed files in that place.
 func Wanted(service, field string) bool { return catalogue.MustBeSigned(service, field) }
 
-// Look verifies a file of a case that is kept under its digest. It holds the whole file in memory once: no form takes one above 30 MB.
-func Look(ctx context.Context, documents archive.Documents, v Verifier, id string, a application.Attachment, at time.Time) (signature.Report, error) {
+// Look verifies a file of a case that is kept under its digest. It holds the whole file in memory once: no form takes one above 30 MB. An envelope
+// takes in anything: one around something else than the form takes in that place is not signed as the form wants it, however well it is.
+func Look(ctx context.Context, documents archive.Documents, v Verifier, service, id string, a application.Attachment, at time.Time) (signature.Report, error) {
 	object, err := documents.Open(ctx, layout.DocumentKey(id, a.SHA256))
 	if err != nil {
 		return signature.Report{}, fmt.Errorf("opening signed file: %w", err)
@@ -50,6 +51,9 @@ func Look(ctx context.Context, documents archive.Documents, v Verifier, id strin
 	if err != nil {
 		return signature.Report{}, fmt.Errorf("verifying signatures: %w", err)
 	}
+	if report.ContentType != "" && Wanted(service, a.Field) && !catalogue.Takes(service, a.Field, report.ContentType) {
+		report.Refuse(signature.OtherContent)
+	}
 	return report, nil
 }
 
@@ -60,7 +64,7 @@ func OfOffice(ctx context.Context, documents archive.Documents, v Verifier, c ca
 	if err != nil {
 		return nil, err
 	}
-	report, err := Look(ctx, documents, v, c.ID, a, at)
+	report, err := Look(ctx, documents, v, c.Service, c.ID, a, at)
 	if err != nil || report.Code == signature.Unsigned && !service.Rules.OutcomeSigned {
 		return nil, err
 	}
@@ -173,7 +177,7 @@ func (d *Desk) look(ctx context.Context, c casefile.Case) (found []verdict, open
 		if a.Field == application.OfficeFile && c.Outcome != nil {
 			at = c.Outcome.At
 		}
-		report, err := Look(ctx, d.Documents, d.Verifier, c.ID, a, at)
+		report, err := Look(ctx, d.Documents, d.Verifier, c.Service, c.ID, a, at)
 		if err != nil {
 			return nil, false, err
 		}

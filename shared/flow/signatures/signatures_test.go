@@ -68,11 +68,15 @@ func present(w *flowtest.World, id string) error {
 	return err
 }
 
+// wrapped is well signed around something that no price list is.
+var wrapped = "%PDF-1.7 " + flowtest.Wrapped + "firmato da " + flowtest.Giulia + "\n"
+
 func TestCompletionSaysWhatTheSignatureIsWorth(t *testing.T) {
 	for name, test := range map[string]struct{ body, verdict string }{
 		"signed":   {flowtest.SignedBy(flowtest.Giulia), "valid"},
 		"unsigned": {"%PDF-1.7 un listino", "invalid"},
 		"altered":  {flowtest.Broken(flowtest.SignedBy(flowtest.Giulia)), "invalid"},
+		"wrapped":  {wrapped, "invalid"},
 	} {
 		w := flowtest.New(t)
 		id := list(t, w)
@@ -115,7 +119,7 @@ func TestSubmissionRefusesWhatIsNotSignedAsItMust(t *testing.T) {
 		"altered":               {flowtest.Broken(flowtest.SignedBy(flowtest.Giulia)), "cambiato dopo la firma"},
 		"by somebody else":      {flowtest.SignedBy("VRDNNA85A41F205W"), "non risulta rappresentare"},
 		"by nobody in the law":  {flowtest.SignedBy(""), "non risulta rappresentare"},
-		"around something else": {"%PDF-1.7 " + flowtest.Wrapped + "firmato da " + flowtest.Giulia + "\n", "firma il PDF"},
+		"around something else": {wrapped, "Firma il PDF"},
 		"by a foreign number":   {flowtest.SignedBy("12345678901"), "non risulta rappresentare"},
 	} {
 		w := flowtest.New(t)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"sportello/shared/domain/application"
-	"sportello/shared/domain/catalogue"
 	"sportello/shared/domain/identity"
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/signature"
@@ -24,15 +23,11 @@ func (d *Desk) signed(ctx context.Context, r reading) error {
 		if !signatures.Wanted(r.Service, a.Field) {
 			continue
 		}
-		report, err := signatures.Look(ctx, d.Documents, d.Signatures, r.ID, a, d.Now())
+		report, err := signatures.Look(ctx, d.Documents, d.Signatures, r.Service, r.ID, a, d.Now())
 		if err != nil {
 			return err
 		}
 		r.attachments[i].Signature = &report
-		if report.ContentType != "" && !catalogue.Takes(r.Service, a.Field, report.ContentType) { // an envelope takes in anything
-			fields = append(fields, problem.Field{Pointer: "#/attachments/" + a.Field, Detail: wrapped})
-			continue
-		}
 		wrong, err := d.wrong(ctx, r, report)
 		if err != nil {
 			return err
@@ -48,8 +43,6 @@ func (d *Desk) signed(ctx context.Context, r reading) error {
 	p.Fields = fields
 	return p
 }
-
-const wrapped = "Nella busta firmata non c'è un documento del tipo richiesto: firma il PDF e carica il nuovo file."
 
 // wrong says in Italian why a report does not do; empty if it does.
 func (d *Desk) wrong(ctx context.Context, r reading, report signature.Report) (string, error) {

@@ -679,7 +679,7 @@ func TestReportFits(t *testing.T) {
 	}
 	all := make([]*signingtest.Identity, 32)
 	for i := range all {
-		all[i] = s.person(options{Name: long + " " + long, RawSerial: "TINIT-" + long, Country: long, NotAfter: day(3, 3)})
+		all[i] = s.person(options{Name: long + " " + long, RawSerial: long, Country: long, NotAfter: day(3, 3)})
 	}
 	file := signingtest.Envelope(signingtest.Envelope(document, style{}, all...), style{Timestamp: bad}, all...)
 	r := verify(t, w, file)
