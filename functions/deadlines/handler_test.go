@@ -64,7 +64,7 @@ func (o *operator) Fetch(context.Context) (trustlist.Edition, error) {
 	return trustlist.Edition{Raw: []byte("x"), Compact: []byte("y"), Sequence: o.editions, NextUpdate: o.w.Now().Add(48 * time.Hour)}, nil
 }
 
-// The trust list is fetched when there is none and then each hour; one that cannot be fetched is told by its age.
+// The trust list is fetched when there is none and then each hour; one that cannot be fetched is told by its age, and what is left of it.
 func TestTrustList(t *testing.T) {
 	h, w, metrics := newHandler(t)
 	for _, step := range []struct {
@@ -72,7 +72,7 @@ func TestTrustList(t *testing.T) {
 		want string
 	}{
 		{0, `"TrustListAgeHours":0,`}, {30 * time.Minute, `"TrustListAgeHours":0.5,`}, {30 * time.Minute, `"TrustListAgeHours":0,`},
-		{26 * time.Hour, `"TrustListAgeHours":26,`},
+		{26 * time.Hour, `"TrustListAgeHours":26,`}, {20 * time.Hour, `"TrustListLeftHours":2,`}, {4 * time.Hour, `"TrustListLeftHours":-2,`},
 	} {
 		metrics.Reset()
 		w.Pass(step.pass)

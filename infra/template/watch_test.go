@@ -21,7 +21,7 @@ var watchRules = []rule{
 var ownMetrics = map[string]string{
 	"SweepHeartbeat": "deadlines", "OldestOverdueOutboxSeconds": "deadlines", "RegistrationAgeSeconds": "deadlines",
 	"OpenProblems": "deadlines", "MailWithoutReceiptHours": "deadlines", "DayUnsealed": "deadlines",
-	"KeysEnding": "deadlines", "MailboxCursorAgeMinutes": "pec-inbox",
+	"KeysEnding": "deadlines", "MailboxCursorAgeMinutes": "pec-inbox", "TrustListAgeHours": "deadlines", "TrustListLeftHours": "deadlines",
 }
 
 func alarmsReach(d document) (f findings) {
