@@ -2,7 +2,8 @@
 // PAdES baseline B (ETSI EN 319 142-1) within a PDF that we printed ourselves.
 //
 // The key is RSA under PKCS #1 v1.5 and every instant is the caller's, so the same input gives the same bytes: a redelivery repeats a sealed
-// document instead of making another. The key itself is elsewhere (platform/kmssign); its certificates are configuration.
+// document instead of making another. The key itself is elsewhere (platform/kmssign); its certificates are configuration. A key in KMS is in no
+// qualified device, so this is an advanced seal: evidence (Reg. (EU) 910/2014 art. 35), without the presumption that a qualified one carries.
 package sealing
 
 import (

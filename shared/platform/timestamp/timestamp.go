@@ -1,5 +1,6 @@
 // Package timestamp asks a time-stamping authority (TSA) for RFC 3161 tokens, and believes none that it has not checked to the end: what was
-// stamped, the nonce, the signature, the chain to the configured roots, the signer's one critical purpose, the time.
+// stamped, the nonce, the signature, the chain to the configured roots, the signer's one critical purpose, the time. Whether it is a qualified
+// timestamp (Reg. (EU) 910/2014 art. 41) is a matter of which authority is asked.
 package timestamp
 
 import (
