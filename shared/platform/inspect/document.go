@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"sportello/shared/platform/pdffile"
 )
@@ -13,7 +14,9 @@ func document(data []byte) *Finding {
 	var found *Finding
 	stop := errors.New("found")
 	each := func(o any) error {
-		if found == nil {
+		if raw, odd := o.([]byte); odd {
+			found = mentions(raw)
+		} else if found == nil {
 			found = acts(o, 0)
 		}
 		if found != nil {
@@ -72,8 +75,61 @@ func referenced(data []byte, each func(any) error) error {
 		if err := each(o); err != nil {
 			return err
 		}
+		if err := elsewhere(f, o, each); err != nil {
+			return err
+		}
 		return automatic(f, o, each)
 	})
+}
+
+// elsewhere looks again at a dictionary that names its kind by reference, as no program does that has nothing to hide.
+func elsewhere(f *pdffile.File, o any, each func(any) error) error {
+	d, ok := o.(pdffile.Dict)
+	if s, packed := o.(*pdffile.Stream); packed {
+		d, ok = s.Dict, true
+	}
+	if !ok {
+		return nil
+	}
+	kinds := pdffile.Dict{}
+	for _, key := range []pdffile.Name{"S", "Type", "Subtype"} {
+		if ref, named := d[key].(pdffile.Ref); named {
+			if v, err := f.Resolve(ref); err == nil {
+				kinds[key] = v
+			}
+		}
+	}
+	if len(kinds) > 0 {
+		return each(kinds)
+	}
+	for _, one := range d {
+		if err := elsewhere(f, one, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mentions looks for the names of what acts in bytes that cannot be read as what they should be: a dictionary with a key twice is malformed here and
+// an action to a reader that is less strict. Short names, which any bytes may spell, are left out.
+func mentions(raw []byte) (found *Finding) {
+	stop := errors.New("found")
+	_ = pdffile.Names(raw, func(n pdffile.Name) error {
+		switch n {
+		case "JavaScript":
+			found = refused(JavaScript)
+		case "Launch", "ImportData":
+			found = refused(Launch)
+		case "EmbeddedFile", "FileAttachment":
+			found = refused(EmbeddedFile)
+		case "RichMedia", "RichMediaExecute", "Rendition", "Screen":
+			found = refused(RichMedia)
+		default:
+			return nil
+		}
+		return stop
+	})
+	return found
 }
 
 // automatic follows what a dictionary does by itself when it is opened, where that stands elsewhere.
@@ -115,6 +171,9 @@ func acts(o any, depth int) *Finding {
 	}
 	switch v := o.(type) {
 	case *pdffile.Stream:
+		if v.Dict["F"] != nil || v.Dict["Ref"] != nil {
+			return refused(Launch) // what it shows stands in another file, which may change
+		}
 		return acts(v.Dict, depth)
 	case pdffile.Array:
 		for _, one := range v {
@@ -140,7 +199,7 @@ func actsItself(d pdffile.Dict) *Finding {
 	switch action {
 	case "JavaScript":
 		return refused(JavaScript)
-	case "Launch", "GoToE":
+	case "Launch", "GoToE", "ImportData":
 		return refused(Launch)
 	case "Rendition", "Sound", "Movie", "RichMediaExecute":
 		return refused(RichMedia)
@@ -167,16 +226,17 @@ func actsItself(d pdffile.Dict) *Finding {
 // opensAddress looks for an action that goes to the internet by itself. One that is written elsewhere is found as an object of its own if
 // it does worse; a link that somebody has to click is no harm.
 func opensAddress(o any) bool {
-	d, ok := o.(pdffile.Dict)
-	if !ok {
-		return false
-	}
-	if d["S"] == pdffile.Name("URI") {
-		return true
-	}
-	for _, one := range d {
-		if opensAddress(one) {
+	switch v := o.(type) {
+	case pdffile.Array:
+		return slices.ContainsFunc(v, opensAddress)
+	case pdffile.Dict:
+		if kind, _ := v["S"].(pdffile.Name); kind == "URI" || kind == "SubmitForm" || kind == "GoToR" {
 			return true
+		}
+		for _, one := range v {
+			if opensAddress(one) {
+				return true
+			}
 		}
 	}
 	return false

@@ -226,7 +226,7 @@ func (f *File) holder(number int, e Entry) (container, error) {
 
 // unpackObjects reads an object stream's table of contents.
 func (f *File) unpackObjects(s *Stream) (c container, err error) {
-	if s.Dict["Type"] != Name("ObjStm") {
+	if !s.holds() {
 		return c, ErrMalformed
 	}
 	if c.body, err = s.unpack(f.unpacked); err != nil {

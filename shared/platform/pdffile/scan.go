@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -41,9 +42,28 @@ func (f *File) Every(each func(number int, e Entry, o any, err error) error) err
 
 var objWord = []byte("obj")
 
+// ErrUnread is an object stream that another reader may read and this one cannot.
+var ErrUnread = fmt.Errorf("%w: objects are packed in a way that is not read", ErrTooMuch)
+
 // Scan goes through everything in the bytes that looks like an object, wherever it stands, and through what object streams hold: readers
-// that repair a file find objects that its cross-references do not name.
+// that repair a file find objects that its cross-references do not name. What looks like one and cannot be read comes as raw bytes, which may
+// be long: others may make something of it.
 func (f *File) Scan(each func(o any) error) error {
+	odd := false
+	if err := f.scan(func(o any) error {
+		if _, bad := o.([]byte); bad {
+			odd = true
+			return nil
+		}
+		return each(o)
+	}, each); err != nil || !odd {
+		return err
+	}
+	return each(f.data)
+}
+
+// scan hands the bytes of an object stream that holds something odd to packed, and nothing but a mark for the file's own.
+func (f *File) scan(each, packed func(o any) error) error {
 	for at := 0; ; {
 		next := bytes.Index(f.data[at:], objWord)
 		if next < 0 {
@@ -58,16 +78,16 @@ func (f *File) Scan(each func(o any) error) error {
 			return err
 		}
 		if err != nil {
-			continue
+			o = []byte(nil)
 		}
 		if err := each(o); err != nil {
 			return err
 		}
 		s, ok := o.(*Stream)
-		if !ok || s.Dict["Type"] != Name("ObjStm") {
+		if !ok || !s.holds() {
 			continue
 		}
-		if err := f.scanPacked(s, each); err != nil {
+		if err := f.scanPacked(s, packed); err != nil {
 			return err
 		}
 	}
@@ -97,11 +117,21 @@ func (f *File) after(at int) (any, error) {
 	return s, nil
 }
 
+// holds tells whether a reader may take a stream for one of objects: not all ask for its type.
+func (s *Stream) holds() bool {
+	_, elsewhere := s.Dict["Type"].(Ref)
+	return s.Dict["Type"] == Name("ObjStm") || s.Dict["First"] != nil && (elsewhere || s.Dict["Type"] == nil)
+}
+
 func (f *File) scanPacked(s *Stream, each func(o any) error) error {
 	c, err := f.unpackObjects(s)
 	if errors.Is(err, ErrTooMuch) {
 		return err
 	}
+	if err != nil {
+		return ErrUnread
+	}
+	odd := false
 	for _, offset := range c.offsets {
 		l := lexer{data: c.body, pos: offset, fuel: f.fuel, packed: true}
 		o, err := l.object(0)
@@ -109,13 +139,35 @@ func (f *File) scanPacked(s *Stream, each func(o any) error) error {
 			return err
 		}
 		if err != nil {
+			odd = true
 			continue
 		}
 		if err := each(o); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !odd {
+		return nil
+	}
+	return each(c.body)
+}
+
+// Names goes through everything in raw bytes that another reader could take for a name.
+func Names(data []byte, each func(Name) error) error {
+	for {
+		at := bytes.IndexByte(data, '/')
+		if at < 0 {
+			return nil
+		}
+		data = data[at+1:]
+		end := 0
+		for end < len(data) && end < maxWord && !isSpace(data[end]) && !isDelimiter(data[end]) {
+			end++
+		}
+		if err := each(Name(unescaped(data[:end]))); err != nil {
+			return err
+		}
+	}
 }
 
 // Added goes through what was added to a file after an offset, from one object to the next, and tells whether there is nothing that the sections
