@@ -4,6 +4,6 @@ import { here, loginUrl } from '../lib/navigation.ts';
 import { SignedOut } from './DraftTrouble.tsx';
 import { Failure } from './Notice.tsx';
 
-export function CallFailure({ error }: { error: unknown }) {
-  return signedOut(error) ? <SignedOut href={loginUrl(here())} /> : <Failure error={error} />;
+export function CallFailure({ error, kept }: { error: unknown; kept?: string }) {
+  return signedOut(error) ? <SignedOut href={loginUrl(here())} text={kept} /> : <Failure error={error} />;
 }

@@ -37,10 +37,12 @@ function Row({ href, title, detail }: { href: string; title: string; detail: str
 
 export const titleOf = (document: CaseDocument): string => tValue('document', document.kind, document.name);
 
+const FOR_PROGRAMS = new Set(['application/json', 'application/jose']);
+
 /** What programs read is said to be so: nobody should open it expecting a page. */
 function detailOf(document: CaseDocument): string {
   const parts = [document.name, formatSize(document.size, currentLanguage()), formatDateTime(document.at)];
-  if (document.mediaType === 'application/json') parts.push(t('case.forPrograms'));
+  if (FOR_PROGRAMS.has(document.mediaType)) parts.push(t('case.forPrograms'));
   if (document.protocol) parts.push(t('case.documentProtocol', { number: document.protocol.number, year: document.protocol.year }));
   return parts.join(', ');
 }

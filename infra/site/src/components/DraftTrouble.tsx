@@ -16,10 +16,10 @@ export function showNotice(): void {
   notice?.focus({ preventScroll: true });
 }
 
-export function SignedOut({ href }: { href: string }) {
+export function SignedOut({ href, text = t('draft.signedOutText') }: { href: string; text?: string }) {
   return (
     <Notice tone="warning" title={t('draft.signedOutTitle')} live id={NOTICE}>
-      <p>{t('draft.signedOutText')}</p>
+      <p>{text}</p>
       <p><a class="btn btn-primary btn-sm" href={href}>{t('draft.signInAgain')}</a></p>
     </Notice>
   );

@@ -4,7 +4,7 @@ import { currentLanguage, t, tValue } from '../lib/i18n.ts';
 import type { AttachmentDefinition } from '../lib/form.ts';
 import type { Attachment } from '../lib/types.ts';
 import { confirm, faultOf, formatSize, removeAttachment, type Writer } from '../lib/upload.ts';
-import type { Uploads } from '../lib/uploads.ts';
+import type { Sending, Uploads } from '../lib/uploads.ts';
 import { ErrorText, Hint, controlId } from './Fields.tsx';
 import { BusyButton } from './BusyButton.tsx';
 import { Icon } from './Icon.tsx';
@@ -27,7 +27,6 @@ interface Props {
 
 export function FileField({ application, field, definition, attachments, uploads, error, signer, write, onChange, onError }: Props) {
   const [refused, setRefused] = useState<string[]>([]);
-  const [removed, setRemoved] = useState('');
   const [checking, setChecking] = useState('');
   const input = useRef<HTMLInputElement>(null);
   const mine = attachments.filter((attachment) => attachment.field === field);
@@ -42,7 +41,7 @@ export function FileField({ application, field, definition, attachments, uploads
     const faults: string[] = [];
     for (const file of files) {
       const fault = faultOf(file, definition, (replaces ? 0 : mine.length + sending.length) + accepted.length);
-      if (fault) faults.push(t(`file.${fault}`, { name: file.name, size: formatSize(definition.maxBytes, currentLanguage()), max: definition.max }));
+      if (fault) faults.push(t(`file.${fault}`, { name: file.name, size: formatSize(definition.maxBytes, currentLanguage()), max: definition.max, types: definition.extensions.join(', ') }));
       else accepted.push(file);
     }
     setRefused(faults);
@@ -57,7 +56,7 @@ export function FileField({ application, field, definition, attachments, uploads
     try {
       await removeAttachment(application, attachment.id, write);
       onChange((current) => current.filter((other) => other.id !== attachment.id));
-      setRemoved(t('file.removed', { name: attachment.name }));
+      uploads.tell(field, t('file.removed', { name: attachment.name }));
       input.current?.focus();
       return true;
     } catch (failure) {
@@ -67,13 +66,19 @@ export function FileField({ application, field, definition, attachments, uploads
     }
   }
 
+  /** The button goes away with the failure it stood beside. */
+  function again(item: Sending) {
+    input.current?.focus();
+    void uploads.retry(item);
+  }
+
   async function check(attachment: Attachment) {
     setChecking(attachment.id);
     setRefused([]);
     try {
       const signature = await confirm(application, attachment.id, write);
       onChange((current) => current.map((other) => (other.id === attachment.id ? { ...other, signature } : other)));
-      setRemoved(signature ? `${attachment.name}: ${tValue('signature', signature.verdict)}` : '');
+      uploads.tell(field, signature ? `${attachment.name}: ${tValue('signature', signature.verdict)}` : '');
     } catch (failure) {
       setRefused([explain(failure)]);
       onError(failure);
@@ -147,13 +152,16 @@ export function FileField({ application, field, definition, attachments, uploads
                   <progress aria-label={definition.signed ? t('signature.checking') : t('file.checking')} />
                 </>
               ) : (
-                <progress max={100} value={item.percent} aria-label={t('file.progress', { name: item.file.name })} />
+                <>
+                  <span class="sv-small"> {item.percent}%</span>
+                  <progress max={100} value={item.percent} aria-label={t('file.progress', { name: item.file.name })} />
+                </>
               )}
             </span>
             {item.failure && (
               <span class="sv-file-actions">
                 {!item.refused && (
-                  <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => void uploads.retry(item)}>
+                  <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => again(item)}>
                     {t('file.retry')} <span class="visually-hidden">{item.file.name}</span>
                   </button>
                 )}
@@ -165,7 +173,7 @@ export function FileField({ application, field, definition, attachments, uploads
           </li>
         ))}
       </ul>
-      <p class="visually-hidden" role="status">{sending.some((item) => item.checking) && definition.signed ? t('signature.checking') : removed || uploads.news}</p>
+      <p class="visually-hidden" role="status">{sending.some((item) => item.checking) && definition.signed ? t('signature.checking') : uploads.news(field)}</p>
     </div>
   );
 }

@@ -47,7 +47,7 @@ function ChooseFirst() {
 
 const NAVIGATION: { href: string; key: Key; holds: string[] }[] = [
   { href: '/', key: 'layout.services', holds: ['/servizi/'] },
-  { href: '/area-personale/', key: 'layout.personalArea', holds: ['/modulo/', '/pratica/', '/ricevuta/'] },
+  { href: '/area-personale/', key: 'layout.personalArea', holds: ['/modulo/', '/pratica/', '/ricevuta/', '/pagamento/'] },
   { href: '/camere/', key: 'layout.chambers', holds: [] },
 ];
 

@@ -1,6 +1,8 @@
 // What is to be paid, how, and by when; or what became of it.
 import { useState } from 'preact/hooks';
+import { Problem } from '../lib/api.ts';
 import { formatDate, formatDateTime } from '../lib/dates.ts';
+import { useBusy } from '../lib/hooks.ts';
 import { t, tValue } from '../lib/i18n.ts';
 import { formatEuro, groupNotice, pay } from '../lib/payment.ts';
 import type { Application, Cost, Payment } from '../lib/types.ts';
@@ -40,14 +42,22 @@ function NoticeNumber({ number, copied }: { number: string; copied: boolean }) {
   return (
     <span class="sv-notice-number">
       <span class="sv-digits">{groupNotice(number)}</span>
-      {copied && <button type="button" class="btn btn-outline-primary btn-sm" onClick={() => void copy()}>{t('payment.copy')}</button>}
+      {copied && <button type="button" class="btn btn-outline-primary btn-sm sv-no-print" onClick={() => void copy()}>{t('payment.copy')}</button>}
       <span role="status" class="sv-small">{news}</span>
     </span>
   );
 }
 
-export function PayButton({ application, label, look = 'btn btn-primary' }: { application: string; label?: string; look?: string }) {
-  const [busy, setBusy] = useState(false);
+interface PayProps {
+  application: string;
+  label?: string;
+  look?: string;
+  /** Reads anew how the case stands: it may have been paid from another tab, or at a counter. */
+  reload: () => Promise<void>;
+}
+
+export function PayButton({ application, label, look = 'btn btn-primary', reload }: PayProps) {
+  const [busy, setBusy] = useBusy();
   const [failure, setFailure] = useState<unknown>(null);
 
   async function start() {
@@ -56,39 +66,42 @@ export function PayButton({ application, label, look = 'btn btn-primary' }: { ap
     try {
       await pay(application);
     } catch (error) {
+      if (error instanceof Problem && error.status === 409) await reload();
       setFailure(error);
       setBusy(false);
+      // Where there is nothing to pay any more the button is gone, and the focus with it.
+      if (document.activeElement === document.body) document.getElementById('contenuto')?.focus();
     }
   }
 
   return (
     <>
-      {failure !== null && <CallFailure error={failure} />}
+      {failure !== null && <CallFailure error={failure} kept={t('payment.signedOut')} />}
       <BusyButton class={look} busy={busy} onClick={() => void start()}>{busy ? t('payment.opening') : label ?? t('payment.pay')}</BusyButton>
     </>
   );
 }
 
-/** All that one needs in order to pay, here or elsewhere. */
-export function ToPay({ application, payment }: { application: Application; payment: Payment }) {
+/** All that one needs in order to pay: here first, which is a screen's first thing also on a small one, then elsewhere. */
+export function ToPay({ application, payment, reload }: { application: Application; payment: Payment; reload: () => Promise<void> }) {
   return (
     <>
-      <PaymentFacts payment={payment} />
-      <div class="sv-actions sv-no-print"><PayButton application={application.id} /></div>
+      <div class="sv-actions sv-no-print"><PayButton application={application.id} reload={reload} /></div>
       <p class="sv-small">{t('payment.elsewhere')}</p>
+      <PaymentFacts payment={payment} />
     </>
   );
 }
 
 /** What is to be paid, with the way to pay it. */
-export function UnpaidNotice({ application, payment }: { application: Application; payment: Payment }) {
+export function UnpaidNotice({ application, payment, reload }: { application: Application; payment: Payment; reload: () => Promise<void> }) {
   return (
     <section class="sv-to-pay" aria-labelledby="pagamento">
       <Notice tone="warning">
         <h2 class="h4" id="pagamento">{t('payment.waiting')}</h2>
-        <p>{t('payment.waitingText', { date: formatDate(payment.due) })}</p>
+        <p>{t('payment.waitingText', { amount: formatEuro(payment.amount), date: formatDate(payment.due) })}</p>
       </Notice>
-      <ToPay application={application} payment={payment} />
+      <ToPay application={application} payment={payment} reload={reload} />
     </section>
   );
 }

@@ -46,7 +46,7 @@ function SignerRow({ signer, said }: { signer: Signer; said: string }) {
     <li class="sv-signer">
       <span class="sv-signer-name">{signer.name}{signer.taxCode && `, ${signer.taxCode}`}</span>
       {signer.signedAt && <span>{t(signer.timestamped ? 'signature.timestamped' : 'signature.signedAt', { when: formatDateTime(signer.signedAt) })}</span>}
-      {signer.issuer && <span>{t('signature.issuer', { name: signer.issuer })}</span>}
+      {signer.issuer && !signer.text.includes(signer.issuer) && <span>{t('signature.issuer', { name: signer.issuer })}</span>}
       {signer.text !== said && <span lang={inItalian()}>{signer.text}</span>}
     </li>
   );

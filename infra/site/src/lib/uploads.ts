@@ -24,8 +24,9 @@ export interface Sending {
 export interface Uploads {
   list: Sending[];
   busy: boolean;
-  /** What has just been done, for those who do not see it. */
-  news: string;
+  /** What has just happened to the files of a field, for those who do not see it. */
+  news: (field: string) => string;
+  tell: (field: string, text: string) => void;
   send: (field: string, files: File[]) => Promise<void>;
   retry: (item: Sending) => Promise<void>;
   drop: (item: Sending) => Promise<void>;
@@ -43,7 +44,8 @@ const REFUSALS = [400, 413, 415, 422];
 
 export function useUploads({ application, write, done, failed }: Ports): Uploads {
   const [list, setList] = useState<Sending[]>([]);
-  const [news, setNews] = useState('');
+  const [news, setNews] = useState({ field: '', text: '' });
+  const tell = (field: string, text: string) => setNews({ field, text });
   const busy = list.some((item) => !item.failure);
   useKeepsPage(busy);
 
@@ -61,10 +63,12 @@ export function useUploads({ application, write, done, failed }: Ports): Uploads
       forget(item.key);
       done(attachment);
       const { signature } = attachment;
-      setNews(`${t('file.done', { name: item.file.name })}${signature ? `. ${tValue('signature', signature.verdict)}` : ''}`);
+      tell(item.field, `${t('file.done', { name: item.file.name })}${signature ? `. ${tValue('signature', signature.verdict)}` : ''}`);
     } catch (error) {
       const refused = error instanceof Problem && REFUSALS.includes(error.status);
-      update(item.key, { checking: false, failure: error instanceof UploadFailed ? t('file.interrupted') : explain(error), refused });
+      const failure = error instanceof UploadFailed ? t('file.interrupted') : explain(error);
+      update(item.key, { checking: false, failure, refused });
+      tell(item.field, `${item.file.name}: ${failure}`);
       failed(error);
     }
   }
@@ -72,7 +76,8 @@ export function useUploads({ application, write, done, failed }: Ports): Uploads
   return {
     list,
     busy,
-    news,
+    news: (field) => (news.field === field ? news.text : ''),
+    tell,
     async send(field, files) {
       const items = files.map((file) => ({ key: nextKey++, field, file, percent: 0 }));
       setList((current) => [...current, ...items]);
@@ -87,7 +92,7 @@ export function useUploads({ application, write, done, failed }: Ports): Uploads
       try {
         if (item.left) await removeAttachment(application, item.left, write);
         forget(item.key);
-        setNews(t('file.removed', { name: item.file.name }));
+        tell(item.field, t('file.removed', { name: item.file.name }));
       } catch (error) {
         update(item.key, { failure: explain(error) });
         failed(error);

@@ -42,7 +42,7 @@ async function readCase(loadForm: FormLoader): Promise<Case> {
 export function CasePage(names: Names) {
   const [loaded, reload] = useLoaded(() => readCase(names.loadForm));
   const value = loaded.state === 'ready' ? loaded.value : null;
-  usePolling(value?.application.state === 'presented', reload); // the number comes seconds after presenting
+  usePolling(['awaiting_payment', 'presented'].includes(value?.application.state ?? ''), reload); // the number comes seconds after presenting, or paying
   if (loaded.state === 'loading') return <Unnamed><Loading /></Unnamed>;
   if (loaded.state === 'failed') return <Unnamed><Failure error={loaded.error} retry={() => void reload()} /></Unnamed>;
   if (loaded.value.application.state === 'draft') {
@@ -82,7 +82,7 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
         <p class="sv-case-state" role="status"><span class="visually-hidden">{t('case.state')} </span><StateBadge state={application.state} /></p>
       </div>
       {replied && requests.length === 0 && <Notice tone="success" title={t('reply.done')} live id={REPLIED}><p>{t('reply.doneText')}</p></Notice>}
-      {toPay && <UnpaidNotice application={application} payment={toPay} />}
+      {toPay && <UnpaidNotice application={application} payment={toPay} reload={reload} />}
       {requests.map((request) => <IntegrationReply key={request.id} application={application} request={request} done={() => reload().then(() => setReplied(true))} />)}
       {application.outcome && <Outcome application={application} titles={service?.outcomes ?? []} />}
       {application.survey && <SurveyLink survey={application.survey} />}

@@ -348,7 +348,7 @@ function attachmentError(form: FormDefinition, name: string, attachments: Attach
   const mine = attachments.filter((attachment) => attachment.field === name);
   const complete = mine.filter((attachment) => attachment.state === 'complete');
   if (complete.length < mine.length) return { [name]: t('rule.pendingFile') };
-  if (complete.length < definition.min) return { [name]: t('rule.required', { title: definition.title }) };
+  if (complete.length < definition.min) return { [name]: t('rule.missingFile', { title: definition.title }) };
   // What could not be verified yet may be presented: the server looks again, and decides.
   const bad = mine.find((attachment) => attachment.signature?.verdict === 'invalid');
   return bad ? { [name]: t('rule.badSignature', { name: bad.name }) } : {};

@@ -7,10 +7,13 @@ import { formatDate } from '../lib/dates.ts';
 import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import { parameter } from '../lib/navigation.ts';
-import type { Application, Payment } from '../lib/types.ts';
+import { formatEuro } from '../lib/payment.ts';
+import type { Application, Payment, Protocol } from '../lib/types.ts';
 
 const readApplication = () => get<Application>(`/applications/${encodeURIComponent(parameter('id'))}`);
 const waitsFor = (application: Application): boolean => application.state === 'awaiting_payment' && application.payment?.state === 'requested';
+/** Paid: the number comes seconds after. */
+const unnumbered = (application: Application): boolean => application.state === 'presented' && application.payment?.state === 'paid' && !application.protocol;
 
 export function PaymentPage() {
   if (!parameter('id')) return <Notice tone="warning"><p>{t('payment.noCase')}</p><p><a href={pageUrl('/area-personale/')}>{t('error.toCases')}</a></p></Notice>;
@@ -21,34 +24,43 @@ function Returned() {
   const [loaded, reload] = useLoaded(readApplication);
   const value = loaded.state === 'ready' ? loaded.value : null;
   const [looking, again] = usePolling(value !== null && waitsFor(value), reload);
+  usePolling(value !== null && unnumbered(value), reload);
   if (loaded.state === 'loading') return <Loading text={t('payment.asking')} />;
   if (loaded.state === 'failed') return <Failure error={loaded.error} retry={() => void reload()} />;
   const { payment } = loaded.value;
   return (
     <>
       {!payment && <Notice tone="info"><p>{t('payment.nothing')}</p></Notice>}
-      {payment && (waitsFor(loaded.value) ? <Unpaid application={loaded.value} payment={payment} looking={looking} again={again} /> : <Known application={loaded.value} payment={payment} />)}
+      {payment && (waitsFor(loaded.value) ? <Unpaid application={loaded.value} payment={payment} looking={looking} again={again} reload={reload} /> : <Known application={loaded.value} payment={payment} />)}
       <p><a href={`${pageUrl('/pratica/')}?id=${encodeURIComponent(loaded.value.id)}`}>{t('receipt.toCase')}</a></p>
     </>
   );
 }
 
+interface UnpaidProps {
+  application: Application;
+  payment: Payment;
+  looking: boolean;
+  again: () => void;
+  reload: () => Promise<void>;
+}
+
 /** Not known to be paid. Who says to have paid is told to wait, not to pay again. */
-function Unpaid({ application, payment, looking, again }: { application: Application; payment: Payment; looking: boolean; again: () => void }) {
+function Unpaid({ application, payment, looking, again, reload }: UnpaidProps) {
   const outcome = parameter('esito');
   if (outcome === 'annullato' || outcome === 'errore') {
     return (
       <>
         <Notice tone="warning" title={tValue('payment.back', outcome)} live><p>{t('payment.backText', { date: formatDate(payment.due) })}</p></Notice>
-        <ToPay application={application} payment={payment} />
+        <ToPay application={application} payment={payment} reload={reload} />
       </>
     );
   }
   if (outcome !== 'ok') {
     return (
       <>
-        <Notice tone="warning" title={t('payment.waiting')}><p>{t('payment.waitingText', { date: formatDate(payment.due) })}</p></Notice>
-        <ToPay application={application} payment={payment} />
+        <Notice tone="warning" title={t('payment.waiting')}><p>{t('payment.waitingText', { amount: formatEuro(payment.amount), date: formatDate(payment.due) })}</p></Notice>
+        <ToPay application={application} payment={payment} reload={reload} />
       </>
     );
   }
@@ -62,7 +74,7 @@ function Unpaid({ application, payment, looking, again }: { application: Applica
       {!looking && (
         <div class="sv-actions">
           <button type="button" class="btn btn-primary" onClick={again}>{t('payment.lookAgain')}</button>
-          <PayButton application={application.id} label={t('payment.payAfterAll')} look="btn btn-outline-primary" />
+          <PayButton application={application.id} label={t('payment.payAfterAll')} look="btn btn-outline-primary" reload={reload} />
         </div>
       )}
     </>
@@ -79,7 +91,7 @@ function Known({ application, payment }: { application: Application; payment: Pa
     <>
       <div ref={heading} tabindex={-1} class="sv-landing">
         <Notice tone={paid ? 'success' : 'warning'} title={withdrawn ? t('payment.ended') : tValue('paymentTitle', payment.state)} live>
-          <p>{withdrawn ? t('payment.endedText') : tValue('paymentText', payment.state)}</p>
+          <p>{withdrawn ? t('payment.endedText') : paid && application.protocol ? t('payment.numbered', numberOf(application.protocol)) : tValue('paymentText', payment.state)}</p>
         </Notice>
       </div>
       <PaymentFacts payment={payment} />
@@ -87,3 +99,5 @@ function Known({ application, payment }: { application: Application; payment: Pa
     </>
   );
 }
+
+const numberOf = ({ number, year, date }: Protocol) => ({ number, year, date: formatDate(date) });

@@ -7,7 +7,7 @@ import { currentChamber } from '../lib/chamber.ts';
 import { formatDateTime } from '../lib/dates.ts';
 import { get, post } from '../lib/api.ts';
 import { moreCases } from '../lib/cases.ts';
-import { useLoaded } from '../lib/hooks.ts';
+import { useBusy, useLoaded } from '../lib/hooks.ts';
 import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import { parameter } from '../lib/navigation.ts';
 import type { Application, ApplicationRow, List, NamedService, Profile } from '../lib/types.ts';
@@ -69,7 +69,7 @@ function Choice({ service, known }: { service: Service; known: Known }) {
   const { profiles, drafts } = known;
   const [chosen, setChosen] = useState(profiles.items.length === 1 ? profiles.items[0].id : '');
   const [missing, setMissing] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useBusy();
   const [failure, setFailure] = useState<unknown>(null);
 
   async function start(event: Event) {

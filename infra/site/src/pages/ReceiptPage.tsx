@@ -28,7 +28,7 @@ export function ReceiptPage({ services }: { services: { id: string; title: strin
       <Notice tone="success" title={t('receipt.done')}>
         <p>{receipt ? t('receipt.doneText') : t('receipt.partText')}</p>
       </Notice>
-      {toPay && <UnpaidNotice application={application.value} payment={toPay} />}
+      {toPay && <UnpaidNotice application={application.value} payment={toPay} reload={reload} />}
       <ReceiptData receipt={shown} application={application.value} />
       <div class="sv-actions sv-no-print">
         {sealed(application.value).map((document) => (
@@ -57,11 +57,9 @@ function partOf(application: Application, services: { id: string; title: string 
   };
 }
 
-/** The sealed document comes within seconds, and so does the number where nothing is to be paid first. */
+/** The sealed document comes within seconds, and so does the number, once what is to be paid is paid. */
 const waiting = (application: Application): boolean =>
-  Boolean(application.presentedAt) && (sealed(application).length === 0 || (!application.protocol && !UNNUMBERED.has(application.state)));
-
-const UNNUMBERED = new Set(['awaiting_payment', 'expired']);
+  Boolean(application.presentedAt) && (sealed(application).length === 0 || (!application.protocol && application.state !== 'expired'));
 
 function noNumber({ state }: Application): string {
   if (state === 'expired') return t('case.protocolNever');

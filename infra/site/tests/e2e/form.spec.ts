@@ -159,7 +159,7 @@ test.describe('uploads', () => {
     await page.getByRole('button', { name: 'Avanti' }).click();
     const input = page.locator('#campo-evidence');
     await input.setInputFiles([pdf('ricevuta.pdf'), pdf('lettera.pdf'), { name: 'programma.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('x') }, { name: 'vuoto.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(0) }]);
-    await expect(page.getByText('«programma.exe» non è di un tipo ammesso.')).toBeVisible();
+    await expect(page.getByText('«programma.exe» non è di un tipo ammesso: servono .pdf, .jpg')).toBeVisible();
     await expect(page.getByText('«vuoto.pdf» è vuoto.')).toBeVisible();
     await expect(page.getByRole('button', { name: 'Rimuovi ricevuta.pdf' })).toBeVisible();
     await expect(page.getByRole('button', { name: 'Rimuovi lettera.pdf' })).toBeVisible();
@@ -222,7 +222,7 @@ test.describe('uploads', () => {
       const detail = 'Il contenuto del file non corrisponde al suo tipo.';
       await page.route('**/completion', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify({ status: 422, detail }) }));
       await page.locator('#campo-evidence').setInputFiles([pdf('finto.pdf')]);
-      await expect(page.getByText(detail)).toBeVisible();
+      await expect(page.getByText(detail, { exact: true })).toBeVisible();
       await expect(page.getByRole('button', { name: 'Riprova finto.pdf' })).toBeHidden();
       await page.getByRole('button', { name: 'Rimuovi finto.pdf' }).click();
       await expect(page.locator('#campo-evidence')).toBeFocused();
@@ -237,7 +237,7 @@ test.describe('uploads', () => {
       let broken = true;
       await page.route(`${standIn.bucket}/**`, (route) => (route.request().method() === 'PUT' && broken ? route.abort() : route.continue()));
       await page.locator('#campo-evidence').setInputFiles([pdf('ricevuta.pdf')]);
-      await expect(page.getByText('Caricamento interrotto.')).toBeVisible({ timeout: 15_000 });
+      await expect(page.getByText('Caricamento interrotto.', { exact: true })).toBeVisible({ timeout: 15_000 });
       await inspect(page, 'upload failed');
       // It is not left behind in silence, neither forward nor by going back and forth.
       await page.getByLabel('Che cosa chiedi').fill('Chiedo una risposta.');
@@ -245,12 +245,13 @@ test.describe('uploads', () => {
       await expect(page.locator('#errori')).toContainText('Un file non è stato caricato');
       await page.getByRole('button', { name: 'Indietro' }).click();
       await page.getByRole('button', { name: 'Avanti' }).click();
-      await expect(page.getByText('Caricamento interrotto.')).toBeVisible();
+      await expect(page.getByText('Caricamento interrotto.', { exact: true })).toBeVisible();
       await page.getByRole('button', { name: 'Avanti' }).click();
       await expect(page.locator('#errori')).toBeVisible();
       broken = false;
       await page.getByRole('button', { name: 'Riprova ricevuta.pdf' }).click();
-      await expect(page.getByText('Caricamento interrotto.')).toBeHidden();
+      await expect(page.getByLabel('Documenti e fotografie')).toBeFocused(); // the button is gone
+      await expect(page.getByText('Caricamento interrotto.', { exact: true })).toBeHidden();
       await expect(page.getByRole('button', { name: 'Rimuovi ricevuta.pdf' })).toBeVisible();
       await expect(page.locator('#errori')).toBeHidden(); // what has been put right is no error any more
     });

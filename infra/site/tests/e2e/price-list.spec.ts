@@ -1,5 +1,6 @@
 // A service that is signed and paid for: what it costs is said first, what was found of the signature is told, and nothing is
 // "paid" before the API says so.
+import type { Page } from '@playwright/test';
 import { chooseList, expect, focusShown, inspect, listSummary, newList, office, signIn, test, toSummary, unpaidList } from '../support.ts';
 
 test('what it costs and for whom it is, before anything is asked', async ({ page }) => {
@@ -45,6 +46,7 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   go();
 
   const report = page.locator('.sv-signature');
+  const said = page.locator('.sv-files [role=status]');
   await expect(report).toContainText('Firma non valida');
   await expect(report).toContainText('il certificato è scaduto il 3 marzo 2026');
   await expect(report).toContainText('carica il nuovo file');
@@ -61,6 +63,7 @@ test('the signature: while it is checked, valid, not valid, and not to be known 
   await chooseList(page, 'listino-muto.pdf.p7m'); // takes the other's place
   await expect(page.getByRole('button', { name: 'Rimuovi listino-non-firmato.pdf' })).toHaveCount(0);
   await expect(report).toContainText('Firma non verificabile ora');
+  await expect(said).toHaveText('listino-muto.pdf.p7m caricato. Firma non verificabile ora'); // the last news, not that the other went
   await expect(report).toContainText('oppure andare avanti');
   await inspect(page, 'signature that nobody can verify now');
   await page.getByRole('button', { name: 'Avanti' }).click(); // it may be presented: the server looks again, and decides
@@ -87,6 +90,7 @@ test.describe('a file that the server refuses', () => {
     await page.route('**/completion', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify({ detail: 'Il PDF contiene istruzioni JavaScript.' }) }), { times: 1 });
     await chooseList(page, 'attivo.pdf');
     await expect(page.locator('.sv-file-bad')).toContainText('istruzioni JavaScript');
+    await expect(page.locator('.sv-files [role=status]')).toHaveText('attivo.pdf: Il PDF contiene istruzioni JavaScript.');
     await inspect(page, 'file refused');
     await chooseList(page, 'listino di altri.pdf');
     await expect(page.locator('.sv-signature')).toContainText('La firma è di Sofia Conti, non tua');
@@ -116,12 +120,13 @@ test('the keyboard alone: from the summary through the payment to the number', a
   await expect(page.locator('.sv-receipt')).toContainText('Ufficio prezzi e tutela del mercato');
   await inspect(page, 'receipt, not paid');
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.getByRole('button', { name: 'Copia il numero' }).focus();
+  await page.getByRole('button', { name: 'Paga ora' }).focus();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('button', { name: 'Copia il numero' })).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(page.getByText('Numero copiato.')).toBeVisible();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('301234567890123456');
-  await page.keyboard.press('Tab');
-  await expect(page.getByRole('button', { name: 'Paga ora' })).toBeFocused();
+  await page.keyboard.press('Shift+Tab');
   await page.keyboard.press('Enter');
 
   await expect(page.getByRole('heading', { name: 'Istituto di pagamento' })).toBeVisible();
@@ -205,6 +210,75 @@ test('who paid and is not confirmed is told to wait, then where to look', async 
   await office(page, 'pay', { application: id });
   await page.getByRole('button', { name: 'Controlla adesso' }).click();
   await expect(page.getByText('Pagamento ricevuto')).toBeVisible();
+  await office(page, 'register', { application: id });
+  await page.clock.runFor(1_500);
+  await expect(page.getByText('registrata al protocollo con il numero 0000042/2026')).toBeVisible(); // "soon" is not said for ever
+});
+
+/** The page as it is when it has given up looking again by itself. */
+const looksNoMore = (page: Page) =>
+  page.addInitScript(() => {
+    const wait = window.setTimeout;
+    window.setTimeout = ((run: () => void, delay = 0) => wait(run, delay < 1_000 ? delay : 1e9)) as typeof setTimeout;
+  });
+
+test('paid by another way: the page that waits learns it when one comes back, and no button stays at work', async ({ page, standIn }) => {
+  const id = await unpaidList(page);
+  await looksNoMore(page);
+  await page.goto(`/pratica/?id=${id}`);
+  await expect(page.getByRole('button', { name: 'Paga ora' })).toBeVisible();
+  await office(page, 'pay', { application: id });
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await expect(page.getByText('In registrazione')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Paga ora' })).toHaveCount(0);
+
+  await office(page, 'payment', { application: id, state: 'requested', as: 'awaiting_payment' });
+  await page.reload();
+  const payNow = page.getByRole('button', { name: 'Paga ora' });
+  await page.route(`${standIn.bucket}/paga/**`, (route) => route.fulfill({ status: 204 })); // a page that is never left
+  await payNow.click();
+  const busy = page.getByRole('button', { name: 'Apro la pagina di pagamento' });
+  await expect(busy).toHaveAttribute('aria-disabled', 'true');
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))); // as the browser's Back brings it back
+  await expect(payNow).toBeVisible();
+  await expect(busy).toHaveCount(0);
+});
+
+test.describe('at the moment of paying', () => {
+  test.use({ expected: /40[19]/ });
+
+  test('paid already, or signed out meanwhile: both are told for what they are', async ({ page }) => {
+    const id = await unpaidList(page);
+    await looksNoMore(page);
+    await page.goto(`/pratica/?id=${id}`);
+    await page.getByRole('button', { name: 'Paga ora' }).waitFor();
+    await office(page, 'pay', { application: id });
+    await page.getByRole('button', { name: 'Paga ora' }).click();
+    await expect(page.getByText('In registrazione')).toBeVisible();
+    await expect(page.locator('#contenuto')).toBeFocused();
+
+    await office(page, 'payment', { application: id, state: 'requested', as: 'awaiting_payment' });
+    await page.reload();
+    await page.getByRole('button', { name: 'Paga ora' }).waitFor();
+    await office(page, 'expire');
+    await page.getByRole('button', { name: 'Paga ora' }).click();
+    await expect(page.locator('#avviso-bozza')).toContainText('torni a questa pagina e puoi pagare');
+    await expect(page.locator('#avviso-bozza')).not.toContainText('bozza');
+    await inspect(page, 'signed out when paying');
+  });
+});
+
+test('with a person\'s own few colours a button still has its edges, and a verdict its sign', async ({ page }) => {
+  await page.emulateMedia({ forcedColors: 'active' });
+  await newList(page);
+  await chooseList(page, 'listino scaduto.pdf');
+  await page.locator('.sv-signature').waitFor();
+  const faint = await page.evaluate(() =>
+    [...document.querySelectorAll('main .btn:not(.btn-link)')].filter((button) => getComputedStyle(button).borderTopStyle !== 'solid').map((button) => button.outerHTML.slice(0, 90)),
+  );
+  expect(faint).toEqual([]);
+  const [sign, text] = await page.evaluate(() => [getComputedStyle(document.querySelector('.sv-signature .icon')!).fill, getComputedStyle(document.body).color]);
+  expect(sign).toBe(text);
 });
 
 test('who left in English comes back in English', async ({ page }) => {
