@@ -183,7 +183,7 @@ func archiveWriters(d document) (f findings) {
 	return f
 }
 
-// documentsDeleted: uploads and files of drafts go; snapshots of what was presented do not.
+// documentsDeleted: uploads and files of drafts go; snapshots of what was presented do not, but by the clock's hand those of what was never paid for.
 func documentsDeleted(d document) (f findings) {
 	for _, g := range d.grants() {
 		if !g.allows("s3:DeleteObject") {
@@ -192,7 +192,8 @@ func documentsDeleted(d document) (f findings) {
 		f.demand(slices.Contains([]string{"ApplicationsFunction", "DeadlinesFunction"}, g.function), "%s: deletes objects", g.function)
 		for _, r := range list(g.statement, "Resource") {
 			name := text(r, "Fn::Sub")
-			f.demand(name == "${DocumentsBucket.Arn}/uploads/*" || name == "${DocumentsBucket.Arn}/documents/*", "%s: deletes %s", g.function, name)
+			unpaid := g.function == "DeadlinesFunction" && name == "${DocumentsBucket.Arn}/snapshots/*"
+			f.demand(name == "${DocumentsBucket.Arn}/uploads/*" || name == "${DocumentsBucket.Arn}/documents/*" || unpaid, "%s: deletes %s", g.function, name)
 		}
 	}
 	return f

@@ -9,6 +9,7 @@ import (
 	"sportello/infra/simulate/store"
 	"sportello/shared/domain/application"
 	"sportello/shared/domain/register"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/platform/table"
 )
 
@@ -21,6 +22,14 @@ type shadow struct {
 	chamber    string
 	against    string
 	unbought   bool // it waits for its payment, or ended without
+	changed    time.Time
+	gone       bool
+}
+
+// forgotten tells whether the rows of a case may go: it ended unpaid, long ago.
+func (a *Auditor) forgotten(id string) bool {
+	s, ok := a.cases[id]
+	return ok && s.unbought && s.state != application.AwaitingPayment && a.Now().Sub(s.changed) >= casefile.DraftLife
 }
 
 // filing is a document that somebody is promised a number for.
@@ -56,8 +65,11 @@ func (a *Auditor) Answered(id string, at time.Time) {
 func (a *Auditor) meta(id string, c store.Applied) {
 	s, known := a.cases[id]
 	if !c.After.Exists() {
-		if known {
+		if known && !a.forgotten(id) {
 			a.Report(Safe, "case %s was presented and is gone", id)
+		}
+		if known {
+			s.gone = true
 		}
 		return
 	}
@@ -99,7 +111,7 @@ func (a *Auditor) meta(id string, c store.Applied) {
 		}
 	}
 	row.Application.Submission = &submission
-	s.protocol, s.state, s.unbought = row.Protocol, row.State, row.Application.Unbought()
+	s.protocol, s.state, s.unbought, s.changed = row.Protocol, row.State, row.Application.Unbought(), row.UpdatedAt
 }
 
 // presented takes note of a submission: its instant is this one.
@@ -131,6 +143,7 @@ func (a *Auditor) numbered(what, event string, p application.Protocol) {
 func (a *Auditor) document(id string, c store.Applied) {
 	before, after := parse[application.Document](c.Before), parse[application.Document](c.After)
 	switch {
+	case !c.After.Exists() && a.forgotten(id):
 	case !c.After.Exists():
 		a.Report(Safe, "a document of case %s is gone", id)
 	case before.Protocol != nil && (after.Protocol == nil || after.Protocol.Own() != before.Protocol.Own()):

@@ -28,6 +28,7 @@ func (a *Auditor) paid(key table.Key, c store.Applied) {
 		a.Report(Once, "payment %s counts another receipt than before", after.IUV)
 	case len(after.Refunds) < len(before.Refunds):
 		a.Report(Once, "payment %s forgets what is owed back", after.IUV)
+	case after.Application == "" && a.forgotten(before.Application):
 	case before.Application != after.Application && c.Before.Exists():
 		a.Report(Once, "payment %s is for another case than before", after.IUV)
 	}

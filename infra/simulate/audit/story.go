@@ -24,6 +24,9 @@ var single = map[application.Event]bool{
 
 // line looks at a line of a timeline: written once, one for each event.
 func (a *Auditor) line(id, sk string, c store.Applied) {
+	if !c.After.Exists() && a.forgotten(id) {
+		return
+	}
 	if c.Before.Exists() {
 		a.Report(Once, "a line of the story of %s was changed or removed", id)
 		return
@@ -77,6 +80,9 @@ func (a *Auditor) terms() {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.cases)) {
+		if a.cases[id].gone {
+			continue
+		}
 		meta := parse[application.Application](a.Applications.Peek(layout.Meta(id)))
 		a.term(meta, lines[id], requests[id])
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sportello/shared/domain/deadline"
 	money "sportello/shared/domain/payment"
 	"sportello/shared/flow/payment"
 )
@@ -116,6 +117,8 @@ func (i *Institute) Pay(iupd, organization, iuv string, cents int, lost bool) {
 	i.Money = append(i.Money, n)
 	if p := i.positions[iupd]; p != nil && !p.closed {
 		p.paid = append(p.paid, n)
+		due, err := deadline.ParseDate(p.Due)
+		lost = lost && err == nil && i.Now().Before(due.End()) // later nobody asks
 	} else {
 		lost = false // its answer would not say it
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -97,6 +98,36 @@ func (w *World) forget() {
 				_, err := i.drafts.Attach(context.Background(), p.Applicant, id, claim)
 				return err
 			})
+		}
+	}
+	w.now, w.inject.Off = today, off
+}
+
+// regret leaves price lists of the year before that were presented, never paid for and taken back: they are removed in the course of this one.
+func (w *World) regret() {
+	today, off := w.now, w.inject.Off
+	w.inject.Off = true
+	for n := range 40 {
+		p := w.people[n%len(w.people)]
+		at := slices.IndexFunc(p.Profiles, func(profile access.Profile) bool { return profile.Kind == application.Company })
+		if at < 0 {
+			continue
+		}
+		e := &errand{
+			World: w, who: p, profile: p.Profiles[at], chamber: w.chambers[n%len(w.chambers)].ID, service: priceList, key: fmt.Sprintf("key-%d", w.life.Uint64()),
+		}
+		w.now = today.AddDate(0, 0, -365).Add(time.Duration(w.life.Int64N(int64(time.Duration(w.Days) * 24 * time.Hour)))).Truncate(time.Millisecond)
+		_ = w.call("create draft", "", func(i *instance) error {
+			v, err := i.drafts.Create(context.Background(), p.Applicant, e.chamber, e.service, e.profile.ID)
+			e.id, e.version = v.ID, v.Version
+			return err
+		})
+		e.save(true)
+		e.attach()
+		e.finishFile(false)
+		if answer, err := e.present(e.key, 0); err == nil { // else it is a draft that expires
+			w.audit.Answered(e.id, answer.PresentedAt)
+			e.withdraw()
 		}
 	}
 	w.now, w.inject.Off = today, off

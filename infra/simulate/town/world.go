@@ -105,6 +105,7 @@ func New(o Options) *World {
 	w.furnish()
 	w.populate()
 	w.forget()
+	w.regret()
 	w.schedule()
 	return w
 }

@@ -26,7 +26,7 @@ func DueOf(presented time.Time, termDays int) deadline.Date {
 // told us, orders refunds, and lets what is not paid expire.
 type Payment struct {
 	IUV          string `json:"iuv"`
-	Application  string `json:"application,omitempty"` // "" for money that came under a number we never gave
+	Application  string `json:"application,omitempty"` // "" for money that came under a number we never gave, or whose case was removed
 	Chamber      string `json:"chamber"`
 	Organization string `json:"organization"` // tax code of the creditor
 	Cents        int    `json:"cents"`
@@ -277,6 +277,9 @@ func (p Payment) Rest(now time.Time) time.Time {
 	case p.Application == "" || p.Closed:
 	case p.Paid != nil:
 		next = now.Add(Reconcile)
+		if due, err := deadline.ParseDate(p.Due); err == nil && due.End().After(next) && now.Sub(p.Paid.PaidAt) >= Reconcile {
+			next = due.End()
+		}
 	default:
 		next = p.Next(now)
 	}
@@ -286,7 +289,8 @@ func (p Payment) Rest(now time.Time) time.Time {
 	return next
 }
 
-// Reconcile is how long after a payment the institute is asked once more: money may have come before it that we were never told of.
+// Reconcile is how long after a payment the institute is asked once more, and then when the last day is over: money may have come besides that we were
+// never told of.
 const Reconcile = 24 * time.Hour
 
 // AskRefund is how often the institute is asked about money that it should have given back, and has not told of.

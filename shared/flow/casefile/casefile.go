@@ -69,7 +69,7 @@ func places(item table.Item, a application.Application) table.Item {
 	return item
 }
 
-// DraftLife is how long a draft is kept. It holds personal data that nobody presented (GDPR art. 5 c.1 e).
+// DraftLife is how long a draft is kept, and, from its end, a case that ended unpaid. Both hold personal data that no act rests on (GDPR art. 5 c.1 e).
 const DraftLife = 365 * 24 * time.Hour
 
 // LastWord is how long a decided case waits for its owner's rating, once the outcome has reached them, before it closes by itself.
@@ -80,6 +80,8 @@ func Wake(a application.Application) (at time.Time, ok bool) {
 	switch {
 	case a.State == application.Draft:
 		return a.CreatedAt.Add(DraftLife), true
+	case a.Unbought() && a.State != application.AwaitingPayment:
+		return a.UpdatedAt.Add(DraftLife), true
 	case a.CloseAt != nil && (a.State == application.Decided || a.State == application.Withdrawn):
 		return *a.CloseAt, true
 	case a.State == application.AwaitingIntegration && a.Term != nil:

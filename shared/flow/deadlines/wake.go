@@ -46,7 +46,12 @@ func (d *Desk) happen(ctx context.Context, c casefile.Case, now time.Time) error
 	switch c.State {
 	case application.Draft:
 		return draft.Remove(ctx, d.Table, d.Documents, c)
+	case application.Expired:
+		return d.forget(ctx, c, now)
 	case application.Decided, application.Withdrawn:
+		if c.Unbought() {
+			return d.forget(ctx, c, now)
+		}
 		return d.close(ctx, c, now)
 	case application.AwaitingIntegration:
 		return d.lapse(ctx, c, now)

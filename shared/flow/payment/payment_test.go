@@ -340,10 +340,14 @@ func TestReconciled(t *testing.T) {
 		w.Sweep()
 	}
 	p := w.Payment(w.Meta(id).Fee.IUV)
-	if len(p.Refunds) != 1 || p.Refunds[0].Reason != money.Twice || len(w.Institute.Orders) != 1 || !p.Closed {
+	if len(p.Refunds) != 1 || p.Refunds[0].Reason != money.Twice || len(w.Institute.Orders) != 1 {
 		t.Errorf("payment %+v", p)
 	}
 	w.GiveBack()
+	expire(w)
+	if p := w.Payment(p.IUV); !p.Closed {
+		t.Errorf("payment %+v", p)
+	}
 	calls := w.Institute.Calls
 	w.Pass(30 * 24 * time.Hour)
 	w.Sweep()
@@ -505,7 +509,7 @@ func TestToldOfAnother(t *testing.T) {
 	w.Check()
 }
 
-// A second receipt that is never told is found when the institute is asked once more, and goes back.
+// Receipts that are never told are found when the institute is asked once more, a day after the payment and when the last day is over, and go back.
 func TestPaidTwiceInSilence(t *testing.T) {
 	w := flowtest.New(t)
 	id := w.Unpaid()
@@ -513,13 +517,24 @@ func TestPaidTwiceInSilence(t *testing.T) {
 	w.Pay(id, price)
 	w.Institute.Silent = true
 	w.Pay(id, price)
+	w.Pay(id, price+100)
 	for range 4 {
 		w.Pass(money.Reconcile / 2)
 		w.Sweep()
 	}
-	p := w.Payment(w.Meta(id).Fee.IUV)
-	if len(p.Refunds) != 1 || p.Refunds[0].Reason != money.Twice || len(w.Institute.Orders) != 1 || !p.Closed {
-		t.Errorf("payment %+v", p)
+	iuv := w.Meta(id).Fee.IUV
+	if p := w.Payment(iuv); len(p.Refunds) != 2 || p.Refunds[0].Reason != money.Twice || p.Refunds[1].Cents != price+100 || len(w.Institute.Orders) != 2 {
+		t.Errorf("a day later: %+v", p)
+	}
+	w.Pay(id, price)
+	expire(w)
+	if p := w.Payment(iuv); len(p.Refunds) != 3 || len(w.Institute.Orders) != 3 {
+		t.Errorf("at the end: %+v", p)
+	}
+	w.GiveBack()
+	expire(w)
+	if p := w.Payment(iuv); p.Owes() || !p.Closed || !p.NextAt.IsZero() {
+		t.Errorf("afterwards: %+v", p)
 	}
 	counted(t, w, id, 1)
 	w.Check()

@@ -58,9 +58,9 @@ func (d *Desk) Record(ctx context.Context, n money.Notice, raw Raw) error {
 	if err := n.Check(); err != nil {
 		return problem.New(problem.Invalid, "L'avviso di pagamento non è valido.").Because(err)
 	}
-	key := layout.PaymentNotice(n.IUV, raw.digest(), raw.Kind)
-	if err := d.Archive.Put(ctx, key, raw.Bytes, raw.mediaType()); err != nil {
-		return fmt.Errorf("archiving notice: %w", err)
+	key, err := d.keep(ctx, n.IUV, raw)
+	if err != nil {
+		return err
 	}
 	switch n.Type {
 	case money.TypeSettled:
@@ -69,6 +69,15 @@ func (d *Desk) Record(ctx context.Context, n money.Notice, raw Raw) error {
 		return d.returned(ctx, n.IUV, n.Receipt, n.Cents)
 	}
 	return nil // an attempt that failed: the person was told by the institute, and may try again
+}
+
+// keep archives a notice, and returns where.
+func (d *Desk) keep(ctx context.Context, iuv string, raw Raw) (string, error) {
+	key := layout.PaymentNotice(iuv, raw.digest(), raw.Kind)
+	if err := d.Archive.Put(ctx, key, raw.Bytes, raw.mediaType()); err != nil {
+		return "", fmt.Errorf("archiving notice: %w", err)
+	}
+	return key, nil
 }
 
 // settled records money that came.

@@ -116,6 +116,8 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 	switch {
 	case err != nil || told:
 		return err
+	case p.Paid != nil && !over:
+		return nil // money may still come besides
 	case p.Paid != nil:
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Closed = true })
 	case !status.Found && !over:
@@ -145,16 +147,21 @@ func (d *Desk) status(ctx context.Context, p money.Payment) (status money.Status
 	if slices.ContainsFunc(status.Paid, func(n money.Notice) bool { return n.IUV != p.IUV }) {
 		return status, false, errors.New("asking for the payment: told of another")
 	}
-	for _, n := range status.Paid {
-		if p.Decide(n) == money.Known {
-			continue
-		}
-		told = true
-		if err := d.Record(ctx, n, Raw{status.Raw, JSON}); err != nil {
-			return status, told, err
+	news := slices.DeleteFunc(slices.Clone(status.Paid), func(n money.Notice) bool { return p.Decide(n) == money.Known })
+	if len(news) == 0 {
+		return status, false, nil
+	}
+	raw := Raw{status.Raw, JSON}
+	key, err := d.keep(ctx, p.IUV, raw)
+	if err != nil {
+		return status, true, err
+	}
+	for _, n := range news {
+		if err := d.settled(ctx, n, raw, key); err != nil {
+			return status, true, err
 		}
 	}
-	return status, told, nil
+	return status, true, nil
 }
 
 // expire ends a payment that can no longer be made; an application that waited for it ends with it. It was never registered, nothing of it is
