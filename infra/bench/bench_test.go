@@ -325,3 +325,43 @@ func TestPairs(t *testing.T) {
 		}
 	}
 }
+
+// A sum says how much of it rests on prices that nobody confirmed; what it is of may be nothing.
+func TestCostShare(t *testing.T) {
+	p := prices{USDPerEuro: 1, Prices: map[string]price{"sure": {USD: 1, Per: 1, Confirmed: true}, "unsure": {USD: 3, Per: 1}}}
+	for want, used := range map[float64]amounts{0.75: {"sure": 1, "unsure": 1}, 0: {"sure": 0}} {
+		l, _, err := p.cost("cost", used, map[string]any{"of": "x"})
+		if err != nil || l.Details["shareNotConfirmed"] != want || l.Details["of"] != "x" {
+			t.Errorf("%v: %+v, %v", used, l, err)
+		}
+		if err := l.write(io.Discard); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := p.cost("cost", amounts{"unknown": 1}, nil); err == nil {
+		t.Error("what has no price costs something")
+	}
+	for _, broken := range []string{
+		`{"usdPerEuro":1,"leftOut":["x"],"prices":{"a":{"usd":1,"per":1,"unit":"u","source":"","date":"2026-01-15"}}}`,
+		`{"usdPerEuro":1,"leftOut":["x"],"assumptions":{"a":{"value":1,"why":""}}}`, `{"usdPerEuro":1,"leftOut":[]}`, `{"usdPerEuro":1,"unknown":1}`,
+	} {
+		if _, err := readPrices([]byte(broken)); err == nil {
+			t.Errorf("read %s", broken)
+		}
+	}
+}
+
+// Each service's application has its line, the year is shared out among them, and what a day takes is counted for every chamber's days.
+func TestShares(t *testing.T) {
+	p, err := readPrices(priceTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := 0.0
+	for _, s := range services() {
+		all += p.share(s.id)
+	}
+	if math.Abs(all-1) > 1e-9 {
+		t.Errorf("the services' shares make %v", all)
+	}
+}

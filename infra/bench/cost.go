@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"strings"
 	"time"
 )
@@ -108,6 +109,7 @@ func costs(b *bench) ([]line, error) {
 	}
 	year, _, err := p.cost("cost.year", p.year(b.deployment, all), map[string]any{
 		"applications": b.volume, "euroEach": round(mean), "chambers": all.chambers, "assumptions": p.Assumptions,
+		"method": "amounts, euro and euroFixed are of what passes whether or not anybody applies; each application adds euroEach, the mean of the services'",
 	})
 	if err != nil {
 		return nil, err
@@ -142,7 +144,7 @@ func (p prices) cost(name string, used amounts, more map[string]any) (line, floa
 	details := map[string]any{
 		"amounts": rounded(used), "euro": rounded(each), "leftOut": p.LeftOut,
 		"table":             map[string]any{"region": p.Region, "date": p.Date, "status": p.Status, "usdPerEuro": p.USDPerEuro, "prices": table},
-		"shareNotConfirmed": round(unconfirmed / total),
+		"shareNotConfirmed": round(unconfirmed / max(total, math.SmallestNonzeroFloat64)),
 		"method": "amounts of application.calls and day.calls; time of functions as it passed here, starts included, not on Lambda's processors; " +
 			"the first year's storage",
 	}
