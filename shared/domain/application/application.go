@@ -30,6 +30,8 @@ type Application struct {
 	Domicile string `json:"domicile,omitempty"`
 	// Against is the officer whom a complaint names: the case is hidden from them.
 	Against string `json:"against,omitempty"`
+	// Reserved says that its owner asked for confidentiality: so the register and the package call its documents.
+	Reserved bool `json:"reserved,omitempty"`
 
 	State     State     `json:"state"`
 	CreatedAt time.Time `json:"createdAt"`

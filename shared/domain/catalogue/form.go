@@ -28,6 +28,8 @@ type field struct {
 	Title  string `json:"title"`
 	Latest string `json:"x-latest"`
 	After  string `json:"x-after"`
+	// Reserved is the answer by which the applicant asks that the case stay between them and the office.
+	Reserved string `json:"x-reserved"`
 }
 
 func loadForm(source fs.FS, name string) (*form, error) {
@@ -164,6 +166,21 @@ func blank(values map[string]any) []problem.Field {
 		}
 	}
 	return fields
+}
+
+// Reserved tells whether the answers ask that the case stay confidential.
+func Reserved(service string, answers []byte) bool {
+	entry, ok := data().services[service]
+	var values map[string]any
+	if !ok || json.Unmarshal(answers, &values) != nil {
+		return false
+	}
+	for name, own := range entry.form.fields {
+		if own.Reserved != "" && values[name] == own.Reserved {
+			return true
+		}
+	}
+	return false
 }
 
 // latest checks x-latest: a date not after today.

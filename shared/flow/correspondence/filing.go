@@ -106,7 +106,7 @@ func Application(a application.Application, service catalogue.Service, files []a
 		PresentedAt: register.Instant(a.PresentedAt()), PresentationDate: register.Date(a.PresentedAt()),
 		Senders: []register.Party{PartyOf(a.Owner)}, Recipients: []register.Party{Us(service.Chamber)},
 		Subject: service.Title, Document: register.Document{SHA256: a.Submission.Digest, MediaType: "application/json"},
-		Classification: service.Classification.Code,
+		Classification: service.Classification.Code, Reserved: a.Reserved,
 	}
 	for _, file := range files {
 		entry.Attachments = append(entry.Attachments, register.Document{SHA256: file.SHA256, MediaType: file.MediaType})

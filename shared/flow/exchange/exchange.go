@@ -257,7 +257,7 @@ func (d *Desk) filing(c casefile.Case, event string, f Filed, digest string, at 
 		Book: correspondence.Book(service.Chamber), PresentedAt: register.Instant(at), PresentationDate: register.Date(at),
 		Senders: []register.Party{correspondence.PartyOf(c.Owner)}, Recipients: []register.Party{correspondence.Us(service.Chamber)},
 		Subject: f.Subject + ": " + service.Title, Document: register.Document{SHA256: digest, MediaType: "application/json"},
-		Classification: service.Classification.Code,
+		Classification: service.Classification.Code, Reserved: c.Reserved,
 	}
 	for _, a := range f.Files {
 		entry.Attachments = append(entry.Attachments, register.Document{SHA256: a.SHA256, MediaType: a.MediaType})

@@ -107,7 +107,7 @@ func (a arrival) commit(ctx context.Context, event string, item table.Item, c ca
 	filing := correspondence.Filing{Entry: a.entry(event, now), Target: correspondence.ToIncoming, ID: event}
 	if matched {
 		row.Application = c.ID
-		filing.Entry.Application = c.ID
+		filing.Entry.Application, filing.Entry.Reserved = c.ID, c.Reserved
 		if service, err := catalogue.Find(c.Chamber, c.Service); err == nil {
 			filing.Entry.Classification = service.Classification.Code
 		}

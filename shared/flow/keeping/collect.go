@@ -47,6 +47,9 @@ func (d *Desk) collect(ctx context.Context, c casefile.Case) (preservation.Case,
 		}
 	}
 	chamber := service.Chamber
+	for n := range g.list {
+		g.list[n].Reserved = c.Reserved
+	}
 	return preservation.Case{
 		ID: "pdv-" + c.ID, Application: c.ID, Service: service.Title, Subject: service.Title,
 		Producer: preservation.Administration{

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -414,6 +415,51 @@ func TestTheVerdictOnASignatureIsPacked(t *testing.T) {
 	for name, want := range map[string]bool{"listino.pdf": false, "esito.pdf": true} {
 		if text := about[name]; !strings.Contains(text, fmt.Sprintf("<MarcaturaTemporale>%v<", want)) {
 			t.Errorf("%s, timestamped %v: %s", name, want, text)
+		}
+	}
+}
+
+// Who asks that a list stay between the company and the office has it said of every document, in the register and in the package.
+func TestReservedCase(t *testing.T) {
+	for answer, want := range map[string]bool{"reserved": true, "public": false} {
+		w := flowtest.New(t)
+		id := w.List()
+		v, err := w.Cases.Show(ctx, w.Applicant(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := strings.Replace(string(v.Answers), `"public":"public"`, `"public":"`+answer+`"`, 1)
+		w.Must(func() error {
+			_, err := w.Drafts.Save(ctx, w.Applicant(), id, v.Version, json.RawMessage(answers))
+			return err
+		})
+		w.Present(id)
+		w.Checkout(id)
+		w.Tell(w.Pay(id, 300))
+		w.Rest()
+		w.Must(func() error { _, err := w.Office.Assign(ctx, w.Officer(), id, ""); return err })
+		file := w.OfficeFile(id)
+		w.Must(func() error {
+			_, err := w.Office.Decide(ctx, w.Officer(), id, "deposited", "Il listino è depositato.", file)
+			return err
+		})
+		w.Rest()
+		entries, _, err := w.Office.Entries(ctx, w.Officer(), 2026, 1, 0, nil)
+		if err != nil || len(entries) != 2 {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		for _, e := range entries {
+			if e.Reserved != want {
+				t.Errorf("%s: the entry %s is reserved %v", answer, e.Kind, e.Reserved)
+			}
+		}
+		w.Pass(31 * 24 * time.Hour)
+		w.Rest()
+		w.State(id, application.Preserved)
+		for name, text := range metadata(t, w.Keeper.Packages[id]) {
+			if name != "fascicolo.xml" && strings.Contains(text, "<Riservato>true<") != want {
+				t.Errorf("%s: in the package %s is reserved %v", answer, name, !want)
+			}
 		}
 	}
 }

@@ -419,6 +419,7 @@ func (d *Desk) send(ctx context.Context, changes *casefile.Changes, c casefile.C
 			Senders: []register.Party{correspondence.Us(service.Chamber)}, Recipients: []register.Party{correspondence.PartyOf(c.Owner)},
 			Subject:  register.OneLine(a.subject+" - "+service.Title, 1000),
 			Document: register.Document{SHA256: document.SHA256, MediaType: document.MediaType}, Classification: service.Classification.Code,
+			Reserved: c.Reserved,
 		},
 		Target: correspondence.ToDocument, ID: a.event,
 	}

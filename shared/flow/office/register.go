@@ -40,6 +40,7 @@ type RegisteredView struct {
 	Document       register.Document   `json:"document"`
 	Attachments    []register.Document `json:"attachments"`
 	Classification string              `json:"classification"`
+	Reserved       bool                `json:"reserved"`
 	Hash           string              `json:"hash"`
 	Annulled       bool                `json:"annulled"`
 	Annulments     []AnnulmentView     `json:"annulments"`
@@ -152,7 +153,7 @@ func entries(items []table.Item, year int) ([]RegisteredView, error) {
 		list = append(list, RegisteredView{
 			Number: register.Number(row.Number), Year: year, Date: row.Page, Direction: e.Direction, Kind: e.Kind, Event: e.Event,
 			Application: e.Application, PresentedAt: e.PresentedAt, Deferred: e.Deferred, Subject: e.Subject, Senders: e.Senders,
-			Recipients: e.Recipients, Document: e.Document, Attachments: e.Attachments, Classification: e.Classification, Hash: row.Hash,
+			Recipients: e.Recipients, Document: e.Document, Attachments: e.Attachments, Classification: e.Classification, Reserved: e.Reserved, Hash: row.Hash,
 			Annulments: []AnnulmentView{},
 		})
 	}

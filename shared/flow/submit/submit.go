@@ -304,6 +304,7 @@ func (d *Desk) commit(ctx context.Context, r reading, snapshot []byte, key, even
 	next.Term = &term
 	next.Domicile = domicile(r.Owner, r.answers.Values)
 	next.Against = against(service, r.answers.Values)
+	next.Reserved = catalogue.Reserved(r.Service, r.answers.Values)
 	next.Submission = &application.Submission{Event: event, PresentedAt: now, Key: key, Digest: digest(snapshot)}
 	line.By = r.Filer.TaxCode
 	line.Document = event
