@@ -121,7 +121,6 @@ func (t *turned) evidence(file string, trust evidence.Trust, n int, seed uint64)
 
 // tell prints what became of it all, and returns the exit code.
 func (t turned) tell(out io.Writer) int {
-	faults := len(t.Faults)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "BIT CAMBIATI\tbyte\tcambiati\tnotati\tnomina lui\tlui e un altro\tchi ne dipende\tnon autenticati\t")
 	all := trial.Tally{Kind: "in tutto"}
@@ -138,12 +137,17 @@ func (t turned) tell(out io.Writer) int {
 	for _, fault := range t.Faults {
 		fmt.Fprintln(out, "GUASTO", fault)
 	}
-	faults += t.tellWays(out)
+	faults := len(t.Faults) + t.tellWays(out)
 	t.tellOpen(out)
-	if faults > 0 {
+	switch {
+	case faults > 0:
+		fmt.Fprintf(out, "GUASTI: %d\n", faults)
 		return broken
+	case all.Argued > 0:
+		fmt.Fprintf(out, "TUTTI NOTATI, tranne %d tra i byte che niente autentica\n", all.Argued)
+	default:
+		fmt.Fprintln(out, "TUTTI NOTATI")
 	}
-	fmt.Fprintln(out, "TUTTI NOTATI")
 	return holds
 }
 

@@ -178,8 +178,10 @@ func (a *audit) books() []string {
 }
 
 // leave notes that nothing authenticates an object yet.
-func (a *audit) leave(key string, body []byte, why string) {
-	a.report.Open = append(a.report.Open, finding.Open{Where: key, To: len(body), Why: why})
+func (a *audit) leave(key string, body []byte, why string) { a.leaveRange(key, 0, len(body), why) }
+
+func (a *audit) leaveRange(key string, from, to int, why string) {
+	a.report.Open = append(a.report.Open, finding.Open{Where: key, From: from, To: to, Why: why})
 }
 
 func (a *audit) note(format string, args ...any) {

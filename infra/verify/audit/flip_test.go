@@ -1,8 +1,11 @@
 package audit_test
 
 import (
+	"encoding/asn1"
 	"strings"
 	"testing"
+
+	"github.com/smallstep/pkcs7"
 
 	"sportello/infra/verify/audit"
 	"sportello/infra/verify/deposit"
@@ -56,6 +59,8 @@ func TestFlipsOfWhatWaits(t *testing.T) {
 	w.objects["mail/out/"+caseB+"/"+event("2")+"-a.eml"] = []byte(message(caseB, event("2")+"-a"))
 	w.undeclared("2027-01-03", "statement.tst", "package.zip", "receipt.p7m")
 	delete(w.applications, row("SEAL#milano", "2027-01-03"))
+	note := pkcs7.Attribute{Type: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: strings.Repeat("nota", 2500)}
+	w.objects[dayKey(tuesday, "receipt.p7m")] = rapporto(theTrust().preservation, "registro-milano-"+tuesday, w.objects[dayKey(tuesday, "package.zip")], note)
 	s, err := trial.Open(t.Context(), w.config())
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +69,7 @@ func TestFlipsOfWhatWaits(t *testing.T) {
 	for _, o := range s.Open() {
 		open = append(open, o.Where)
 	}
-	want := packageA + " mail/out/" + caseB + "/" + event("2") + "-a.eml " + dayKey("2027-01-03", "statement.p7s")
+	want := packageA + " mail/out/" + caseB + "/" + event("2") + "-a.eml " + dayKey(tuesday, "receipt.p7m") + " " + dayKey("2027-01-03", "statement.p7s")
 	if strings.Join(open, " ") != want {
 		t.Errorf("open: %q", open)
 	}
@@ -73,7 +78,7 @@ func TestFlipsOfWhatWaits(t *testing.T) {
 	for _, k := range f.Kinds {
 		argued[k.Kind] = k.Argued
 	}
-	if err != nil || len(f.Faults) > 0 || argued["sigilli"] == 0 || argued["messaggi PEC spediti"] == 0 || argued["blocchi archiviati"] > 0 {
+	if err != nil || len(f.Faults) > 0 || argued["sigilli"] == 0 || argued["messaggi PEC spediti"] == 0 || argued["rapporti di versamento"] == 0 || argued["blocchi archiviati"] > 0 {
 		t.Errorf("%v %q %v", err, f.Faults, argued)
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -84,6 +85,10 @@ func (a *audit) receipt(key, id string, p opened) error {
 	}
 	if err != nil {
 		return finding.In(key, err)
+	}
+	if len(r.Unsigned) > 0 {
+		at := bytes.Index(p7m, r.Unsigned)
+		a.leaveRange(key, at, at+len(r.Unsigned), "sono attributi non firmati della firma del conservatore: per loro natura non li tiene nulla")
 	}
 	a.report.Checked.Receipts++
 	return nil

@@ -96,10 +96,10 @@ func issue(name string, rootKey, rootPublic, key, public any, change ...func(*x5
 }
 
 // sign makes a CMS object, with its content or without.
-func (i identity) sign(content []byte, detached bool) []byte {
+func (i identity) sign(content []byte, detached bool, unsigned ...pkcs7.Attribute) []byte {
 	s := must(pkcs7.NewSignedData(content))
 	s.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
-	if err := s.AddSignerChain(i.certificate, i.key, []*x509.Certificate{i.root}, pkcs7.SignerInfoConfig{}); err != nil {
+	if err := s.AddSignerChain(i.certificate, i.key, []*x509.Certificate{i.root}, pkcs7.SignerInfoConfig{ExtraUnsignedAttributes: unsigned}); err != nil {
 		panic(err)
 	}
 	if detached {
@@ -263,8 +263,8 @@ func zipped(files map[string]string) []byte {
 }
 
 // rapporto is the provider's signed receipt.
-func rapporto(by identity, application string, zip []byte) []byte {
+func rapporto(by identity, application string, zip []byte, unsigned ...pkcs7.Attribute) []byte {
 	return by.sign(fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<RapportoVersamento xmlns="urn:prova"><IdRapporto>r</IdRapporto><IdPacchetto>%s</IdPacchetto>`+
 		`<DataOra>2026-12-31T10:00:00.000Z</DataOra><Esito>POSITIVO</Esito><Dimensione>%d</Dimensione><Impronta algoritmo="SHA-256" codifica="base64">%s</Impronta></RapportoVersamento>`+"\n",
-		application, len(zip), base64Digest(string(zip))), false)
+		application, len(zip), base64Digest(string(zip))), false, unsigned...)
 }

@@ -16,6 +16,8 @@ import (
 type Receipt struct {
 	Package string
 	At      time.Time
+	// Unsigned are the bytes of the signature that nobody vouches for; nil if there are none.
+	Unsigned []byte
 
 	digests []certified
 	size    []int64
@@ -51,6 +53,7 @@ func OpenReceipt(p7m []byte, roots *signature.Roots) (Receipt, error) {
 	if err := signed.Verify(roots, r.At); err != nil {
 		return r, finding.New("", "rapporto di versamento: %s", err)
 	}
+	r.Unsigned = signed.Unsigned()
 	return r, nil
 }
 
@@ -64,7 +67,9 @@ func parseReport(content []byte) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, finding.New("", "il rapporto di versamento non ha un riferimento temporale")
 	}
-	return Receipt{strings.TrimSpace(x.Package), at, x.Digests, x.Size, strings.TrimSpace(x.Outcome), x.Files}, nil
+	return Receipt{
+		Package: strings.TrimSpace(x.Package), At: at, digests: x.Digests, size: x.Size, outcome: strings.TrimSpace(x.Outcome), files: x.Files,
+	}, nil
 }
 
 // About holds the receipt to the package: its id, the digest of the whole, and where told its size and the files in it.

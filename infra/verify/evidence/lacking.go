@@ -110,7 +110,10 @@ func (c *checking) unsigned() {
 	between := func(from, to, what, why string) {
 		begin := seek(from) + len(from)
 		at = begin
-		c.leaveBytes(manifestName, begin, seek(to), "manifest.json, "+what, why)
+		if seek(to); begin < at {
+			c.leave("manifest.json, "+what, why)
+			c.report.Unauthenticated = append(c.report.Unauthenticated, finding.Open{Where: manifestName, From: begin, To: at, Why: what + ": " + why})
+		}
 	}
 	between(`"createdAt": "`, `"`, "createdAt", "è quando furono raccolti i fatti: si controlla solo che non sia prima di nessuno di loro")
 	seek("\n  \"attachments\": [")

@@ -91,6 +91,14 @@ func (s *Signed) chained() bool {
 	return len(issued) == len(s.p7.Certificates)
 }
 
+// Unsigned are the attributes that nobody vouches for, as they are written; nil if there are none.
+func (s *Signed) Unsigned() []byte {
+	if s.only == nil {
+		return nil
+	}
+	return s.only.Unsigned.FullBytes
+}
+
 // Unvouched are the certificates inside that neither the signature names nor one that is inside has issued: without authorities nobody vouches for them.
 func (s *Signed) Unvouched() []*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(s.p7.Certificates), func(c *x509.Certificate) bool {
