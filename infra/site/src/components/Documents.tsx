@@ -44,6 +44,7 @@ function detailOf(document: CaseDocument): string {
   const parts = [document.name, formatSize(document.size, currentLanguage()), formatDateTime(document.at)];
   if (FOR_PROGRAMS.has(document.mediaType)) parts.push(t('case.forPrograms'));
   if (document.protocol) parts.push(t('case.documentProtocol', { number: document.protocol.number, year: document.protocol.year }));
+  if (document.signature) parts.push(tValue('signature', document.signature.verdict).toLowerCase());
   return parts.join(', ');
 }
 

@@ -92,6 +92,7 @@ export interface CaseDocument {
   sha256?: string;
   at: string;
   protocol?: Protocol;
+  signature?: Signature;
 }
 
 export interface IntegrationRequest {
