@@ -509,6 +509,55 @@ func TestToldOfAnother(t *testing.T) {
 	w.Check()
 }
 
+// The institute takes back what counts, or gives back another sum than is owed: the office is told, and nothing counts as returned.
+func TestReturnedUnasked(t *testing.T) {
+	for name, c := range map[string]struct {
+		paid, back, refunds int
+	}{"what counts": {price, price, 0}, "less than is owed": {price - 100, price - 200, 1}} {
+		t.Run(name, func(t *testing.T) {
+			w := flowtest.New(t)
+			id := w.Unpaid()
+			w.Checkout(id)
+			n := w.Pay(id, c.paid)
+			state := w.Payment(n.IUV).State()
+			n.Type, n.Cents = money.TypeRefunded, c.back
+			w.Tell(n)
+			w.Tell(n)
+			if got := w.Kinds(); len(got) != c.refunds+1 || got[0] != problems.Refund {
+				t.Errorf("problems %v", got)
+			}
+			if p := w.Payment(n.IUV); p.State() != state || w.Told(id, application.PaymentRefunded) > 0 {
+				t.Errorf("payment %+v", p)
+			}
+			w.Settle()
+			w.Check()
+		})
+	}
+}
+
+// A position that the institute closes before its last day cannot be paid by anybody: the office is told.
+func TestClosedTooSoon(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Checkout(id)
+	w.Institute.Positions[money.IUPD(id)].Closed = true
+	for range 24 {
+		w.Pass(time.Hour)
+		w.Sweep()
+		w.Settle()
+	}
+	w.State(id, application.AwaitingPayment)
+	if got := w.Kinds(); !slices.Equal(got, []problems.Kind{problems.Overdue}) {
+		t.Errorf("problems %v", got)
+	}
+	expire(w)
+	w.State(id, application.Expired)
+	if got := w.Kinds(); len(got) != 0 {
+		t.Errorf("problems %v", got)
+	}
+	w.Check()
+}
+
 // Receipts that are never told are found when the institute is asked once more, a day after the payment and when the last day is over, and go back.
 func TestPaidTwiceInSilence(t *testing.T) {
 	w := flowtest.New(t)

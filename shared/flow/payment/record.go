@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -224,7 +225,8 @@ func (d *Desk) refuse(ctx context.Context, s *settling, n money.Notice, v money.
 	return nil
 }
 
-// returned records that money is back where it came from, and closes the office's problem about it.
+// returned records that money is back where it came from, and closes the office's problem about it. Money that nobody asked back, or another sum than
+// is owed, is the office's to find out about: what counts as paid may be gone.
 func (d *Desk) returned(ctx context.Context, iuv, receipt string, cents int) error {
 	return step.Retry(ctx, func() error {
 		p, item, there, err := load(ctx, d.Table, iuv)
@@ -234,7 +236,7 @@ func (d *Desk) returned(ctx context.Context, iuv, receipt string, cents int) err
 		now := d.Now()
 		p, ok := p.Returned(receipt, cents, now)
 		if !ok {
-			return nil
+			return d.unasked(ctx, p, receipt, cents, now)
 		}
 		p.NextAt = p.Rest(now)
 		var changes casefile.Changes
@@ -251,4 +253,20 @@ func (d *Desk) returned(ctx context.Context, iuv, receipt string, cents int) err
 		}
 		return changes.Commit(ctx, d.Table)
 	})
+}
+
+// unasked tells the office of money that went back and was not owed; of what is back already it was told.
+func (d *Desk) unasked(ctx context.Context, p money.Payment, receipt string, cents int, now time.Time) error {
+	if slices.ContainsFunc(p.Refunds, func(r money.Refund) bool { return r.Receipt == receipt && r.Cents == cents }) {
+		return nil
+	}
+	opened, ok, err := problems.Open(ctx, d.Table, p.Chamber, problems.Problem{
+		ID: problems.RefundOf(p.IUV, receipt) + "-unasked", Kind: problems.Refund, At: now, Application: p.Application,
+		Text: "L'istituto di pagamento dice di aver restituito " + Euro(cents) + ", che nessuno gli ha chiesto di restituire: va chiarito con l'istituto. " +
+			"Codice di versamento " + p.IUV + ".",
+	})
+	if err != nil || !ok {
+		return err
+	}
+	return d.Table.Commit(ctx, opened)
 }

@@ -122,6 +122,8 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Closed = true })
 	case !status.Found && !over:
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Opened = nil }) // lost over there: made again
+	case status.Closed && !over: // by whom? Nobody can pay, and nobody is told why
+		return errors.New("asking for the payment: closed before its last day")
 	case !over, !status.Found && p.Opened != nil && now.Sub(*p.Opened) < flight:
 		return nil
 	}
