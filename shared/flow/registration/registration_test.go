@@ -20,6 +20,7 @@ import (
 	"sportello/shared/flow/flowtest"
 	"sportello/shared/flow/inbox"
 	"sportello/shared/flow/problems"
+	"sportello/shared/flow/sealing"
 	"sportello/shared/flow/step"
 	"sportello/shared/platform/archive"
 	"sportello/shared/platform/queue"
@@ -676,11 +677,26 @@ func TestTheFirstDayMayHaveNoNumber(t *testing.T) {
 	if err != nil || len(seal.Pending) != 1 || seal.Pending[0].Application != id {
 		t.Fatalf("%+v, %v", seal.Pending, err)
 	}
+	submission := w.Meta(id).Submission
+	if p := seal.Pending[0]; p.Awaiting != register.AwaitingPayment || p.PresentedAt != register.Instant(submission.PresentedAt) || p.Event != submission.Event {
+		t.Errorf("pending %+v", p)
+	}
+	declared, there, err := sealing.Find(context.Background(), w.Applications, flowtest.Chamber, first)
+	if err != nil || !there {
+		t.Fatalf("the day is not declared: %v", err)
+	}
+	if s, err := register.ParseStatement(declared.Statement); err != nil || s.Pending != 1 || s.Tree.Size != 0 || s.Seal != register.Digest(data) {
+		t.Errorf("statement %+v, %v", s, err)
+	}
 	w.Checkout(id)
 	w.Tell(w.Pay(id, 300))
 	w.Settle()
 	if p := w.Meta(id).Protocol; p == nil || p.Date != register.Date(w.Now()) {
 		t.Errorf("numbered %+v", p)
+	}
+	entries, _, err := w.Office.Entries(context.Background(), w.Officer(), 2026, 1, 0, nil)
+	if err != nil || len(entries) != 2 || !entries[1].Deferred || entries[1].PresentedAt != register.Instant(submission.PresentedAt) {
+		t.Errorf("entries %+v, %v", entries, err)
 	}
 	w.Check()
 }
