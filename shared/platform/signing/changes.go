@@ -101,6 +101,9 @@ func (c *changes) check(sections []pdffile.Section) error {
 	}
 	replaced, added := map[int]bool{}, map[int]bool{}
 	for _, section := range sections {
+		if section.Trailer["XRefStm"] != nil {
+			return errChanged // two tables, of which older readers see one
+		}
 		for number, new := range section.Entries {
 			e, there := c.then.Entry(number)
 			switch {

@@ -3,6 +3,7 @@ package signing_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,15 @@ var deceptions = []struct {
 	}},
 	{"a number that only some readers know", func(s scene) []byte {
 		return signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{RangeText: func(r [4]int) string { return fmt.Sprintf("[0 %d %d %d.e0]", r[1], r[2], r[3]) }}, s.person(options{}))
+	}},
+	{"two tables", func(s scene) []byte {
+		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))
+		packed := signingtest.Deflated("/Type /ObjStm /N 1 /First 4", []byte("3 0 << /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << >> /Annots [ 11 0 R] >>"))
+		rows := signingtest.Deflated("/Type /XRef /Size 1000 /Index [3 1] /W [1 1 1] /Root 1 0 R", []byte{2, 50, 0})
+		two := signingtest.Update(one, map[int]string{50: packed, 51: rows})
+		two = bytes.Replace(two, []byte("xref\n50 1\n"), []byte("xref\n3 1\n0000000000 65535 f \n50 1\n"), 1)
+		at := bytes.LastIndex(two, []byte("/Size 1000 /Root"))
+		return slices.Concat(two[:at], fmt.Appendf(nil, "/XRefStm %d ", bytes.LastIndex(two, []byte("51 0 obj"))), two[at:])
 	}},
 	{"a page in place of a field", func(s scene) []byte {
 		doc := signingtest.Update(signingtest.PDF("x"), map[int]string{2: "<< /Type /Pages /Kids 30 0 R /Count 2 >>", 30: "[3 0 R]"})
