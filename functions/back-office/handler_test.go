@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +113,57 @@ func body(pairs ...any) edgetest.Change {
 }
 
 var doors = map[string]string{"officer's": "", "chamber's": "key-"}
+
+// upload brings a document of the office's as far as its completion.
+func (f *function) upload(text string) draft.Completed {
+	f.T.Helper()
+	sum := sha256.Sum256([]byte(text))
+	var a draft.Attached
+	f.call("attach", body("name", "esito.pdf", "size", len(text), "sha256", hex.EncodeToString(sum[:]), "mediaType", "application/pdf")).Is(201, &a)
+	f.w.Upload(f.Values["id"], a.ID, []byte(text), "application/pdf")
+	f.Values["aid"] = a.ID
+	var done draft.Completed
+	f.call("complete").Is(200, &done)
+	return done
+}
+
+// The act that decides a price list is signed: what is found of that is told when it is uploaded, and stands beside it once it decided.
+func TestSignedAct(t *testing.T) {
+	for name, door := range doors {
+		t.Run(name, func(t *testing.T) {
+			f := newFunction(t, door)
+			id := f.w.Unpaid()
+			f.w.Checkout(id)
+			f.w.Tell(f.w.Pay(id, 300))
+			f.w.Rest()
+			f.Values["id"] = id
+			f.call("assign").Is(200, nil)
+			decide := func(file string) edgetest.Answer {
+				return f.call("decide", body("outcome", "deposited", "text", "Depositato.", "document", file))
+			}
+			for what, text := range map[string]string{
+				"nobody's": "%PDF-1.7 esito", "the owner's": flowtest.SignedBy(flowtest.Giulia), "altered": flowtest.Broken(flowtest.SignedBy(anna)),
+			} {
+				done := f.upload(text)
+				if done.Signature == nil || done.Signature.Text == "" {
+					t.Errorf("%s: nothing is said of the signature", what)
+				}
+				decide(done.ID).Refused(422, problem.Invalid, "#/document")
+			}
+			done := f.upload(flowtest.SignedBy(anna))
+			if done.Signature == nil || done.Signature.Verdict != "valid" {
+				t.Errorf("signature %+v", done.Signature)
+			}
+			var v casefile.View
+			decide(done.ID).Is(200, &v)
+			for _, d := range v.Documents {
+				if (d.Kind == application.OutcomeDocument) != (d.Signature != nil) {
+					t.Errorf("%s: signature %+v", d.Kind, d.Signature)
+				}
+			}
+		})
+	}
+}
 
 // A case goes through the office, at both doors alike.
 func TestStory(t *testing.T) {

@@ -70,6 +70,7 @@ test('a price list from the signature to the evidence', async ({ page, context, 
   await expect(desk.getByText('Pratica decisa')).toBeVisible();
   await page.goto(`${site}/pratica/?id=${id}`);
   await expect(page.getByRole('heading', { name: 'Esito: Listino depositato' })).toBeVisible();
+  await expect(page.getByRole('listitem').filter({ hasText: 'esito.pdf' })).toContainText('firma valida');
   await inspect(page, 'case, deposited');
   const evidence = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Scarica il fascicolo di prova' }).click();
