@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sportello/shared/domain/application"
 	"sportello/shared/domain/problem"
 	"sportello/shared/edge/edgetest"
 	"sportello/shared/flow/access"
@@ -53,6 +54,45 @@ func (f *function) view() casefile.View {
 	}
 	f.Values["version"] = strconv.FormatInt(v.Version, 10)
 	return v
+}
+
+// A price list as its owner sees it, from the signed file to the office's signed act: the contract describes all that is told of signature and payment.
+func TestPriceList(t *testing.T) {
+	f := newFunction(t)
+	id := f.w.List()
+	f.Values["id"] = id
+	f.Values["aid"] = f.w.Files(id)[0].ID
+	var done draft.Completed
+	if f.Call("complete.json").Is(200, &done); done.Signature == nil || done.Signature.Verdict != "valid" {
+		t.Errorf("completed %+v", done.Signature)
+	}
+	if v := f.view(); v.Attachments[0].Signature == nil || v.Attachments[0].Signature.Signers[0].TaxCode != flowtest.Giulia {
+		t.Errorf("the file's signature %+v", v.Attachments[0].Signature)
+	}
+	f.w.Present(id)
+	if v := f.view(); v.State != "awaiting_payment" || v.Payment == nil || v.Payment.State != "requested" {
+		t.Errorf("%s, %+v", v.State, v.Payment)
+	}
+	f.w.Checkout(id)
+	f.w.Tell(f.w.Pay(id, 300))
+	f.w.Rest()
+	f.w.Must(func() error {
+		_, err := f.w.Office.Assign(context.Background(), f.w.Officer(), id, "")
+		return err
+	})
+	f.w.Must(func() error {
+		_, err := f.w.Office.Decide(context.Background(), f.w.Officer(), id, "deposited", "Depositato.", f.w.OfficeFile(id))
+		return err
+	})
+	v := f.view()
+	for _, d := range v.Documents {
+		if (d.Kind == application.OutcomeDocument) != (d.Signature != nil) {
+			t.Errorf("%s: signature %+v", d.Kind, d.Signature)
+		}
+	}
+	if v.State != "decided" || v.Payment.State != "paid" {
+		t.Errorf("%s, %+v", v.State, v.Payment)
+	}
 }
 
 // A draft is opened, saved, given a file, and presented elsewhere; then the case is followed, answered and withdrawn.
