@@ -1,6 +1,7 @@
 // Paying for an act: amounts and notice numbers as people read them, and the way to the hosted payment page.
 import { post } from './api.ts';
 import { currentLanguage } from './i18n.ts';
+import type { Application } from './types.ts';
 
 /** "3,00 €", "€3.00" */
 export function formatEuro(cents: number): string {
@@ -10,6 +11,10 @@ export function formatEuro(cents: number): string {
 
 /** Four digits at a time, as notices are printed: "3012 3456 7890 1234 56". */
 export const groupNotice = (number: string): string => number.replace(/\s/g, '').replace(/(.{4})(?=.)/g, '$1 ');
+
+/** It ended before it was paid, by its term or by who presented it: no number will come. */
+export const neverNumbered = ({ state, payment, protocol }: Application): boolean =>
+  !protocol && (state === 'expired' || (state === 'withdrawn' && payment !== undefined && !payment.paidAt));
 
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 

@@ -7,7 +7,7 @@ import { Documents } from '../components/Documents.tsx';
 import { IntegrationReply } from '../components/IntegrationReply.tsx';
 import { Messages } from '../components/Messages.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
-import { PaymentFacts, UnpaidNotice } from '../components/Payment.tsx';
+import { PaymentFacts, UnpaidNotice, paymentText } from '../components/Payment.tsx';
 import { Summary } from '../components/Summary.tsx';
 import { Withdrawal } from '../components/Withdrawal.tsx';
 import { get } from '../lib/api.ts';
@@ -16,6 +16,7 @@ import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t, tValue } from '../lib/i18n.ts';
 import type { FormDefinition } from '../lib/form.ts';
 import { documentUrl, parameter } from '../lib/navigation.ts';
+import { neverNumbered } from '../lib/payment.ts';
 import type { Application, Payment, Timeline } from '../lib/types.ts';
 
 export type FormLoader = (service: string) => Promise<FormDefinition>;
@@ -96,7 +97,7 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
           <Next timeline={timeline} application={application} />
         </section>
       </div>
-      {application.payment && !toPay && <PastPayment payment={application.payment} />}
+      {application.payment && !toPay && <PastPayment application={application} payment={application.payment} />}
       <section class="sv-block" aria-labelledby="storia">
         <h2 class="h4" id="storia">{t('case.timeline')}</h2>
         <CaseTimeline items={timeline.items} application={application} />
@@ -110,11 +111,11 @@ function CaseView({ application, timeline, form, names, reload }: Case & { names
   );
 }
 
-function PastPayment({ payment }: { payment: Payment }) {
+function PastPayment({ application, payment }: { application: Application; payment: Payment }) {
   return (
     <section class="sv-block" aria-labelledby="pagamento">
       <h2 class="h4" id="pagamento">{t('payment.title')}</h2>
-      {['expired', 'refunding', 'refunded'].includes(payment.state) && <p>{tValue('paymentText', payment.state)}</p>}
+      {['expired', 'refunding', 'refunded'].includes(payment.state) && <p>{paymentText(application, payment)}</p>}
       <PaymentFacts payment={payment} />
     </section>
   );
@@ -170,9 +171,9 @@ function Facts({ application, chamber }: { application: Application; chamber: st
   );
 }
 
-function noNumber({ state }: Application): string {
-  if (state === 'expired') return t('case.protocolNever');
-  return state === 'awaiting_payment' ? t('case.protocolPaid') : t('case.protocolSoon');
+function noNumber(application: Application): string {
+  if (neverNumbered(application)) return t('case.protocolNever');
+  return application.state === 'awaiting_payment' ? t('case.protocolPaid') : t('case.protocolSoon');
 }
 
 function Next({ timeline, application }: { timeline: Timeline; application: Application }) {

@@ -1,6 +1,6 @@
 // Where the payment institute brings the browser back. Coming back proves nothing: only the API knows whether it was paid.
 import { useEffect, useRef } from 'preact/hooks';
-import { PayButton, PaymentFacts, ToPay } from '../components/Payment.tsx';
+import { PayButton, PaymentFacts, ToPay, paymentText } from '../components/Payment.tsx';
 import { Failure, Loading, Notice } from '../components/Notice.tsx';
 import { get } from '../lib/api.ts';
 import { formatDate } from '../lib/dates.ts';
@@ -91,7 +91,7 @@ function Known({ application, payment }: { application: Application; payment: Pa
     <>
       <div ref={heading} tabindex={-1} class="sv-landing">
         <Notice tone={paid ? 'success' : 'warning'} title={withdrawn ? t('payment.ended') : tValue('paymentTitle', payment.state)} live>
-          <p>{withdrawn ? t('payment.endedText') : paid && application.protocol ? t('payment.numbered', numberOf(application.protocol)) : tValue('paymentText', payment.state)}</p>
+          <p>{withdrawn ? t('payment.endedText') : paid && application.protocol ? t('payment.numbered', numberOf(application.protocol)) : paymentText(application, payment)}</p>
         </Notice>
       </div>
       <PaymentFacts payment={payment} />

@@ -8,6 +8,7 @@ import { useLoaded, usePolling } from '../lib/hooks.ts';
 import { pageUrl, t } from '../lib/i18n.ts';
 import { keptReceipt } from '../lib/submission.ts';
 import { documentUrl, parameter } from '../lib/navigation.ts';
+import { neverNumbered } from '../lib/payment.ts';
 import type { Application, Named, Receipt } from '../lib/types.ts';
 
 const readApplication = () => get<Application>(`/applications/${encodeURIComponent(parameter('id'))}`);
@@ -59,11 +60,11 @@ function partOf(application: Application, services: { id: string; title: string 
 
 /** The sealed document comes within seconds, and so does the number, once what is to be paid is paid. */
 const waiting = (application: Application): boolean =>
-  Boolean(application.presentedAt) && (sealed(application).length === 0 || (!application.protocol && application.state !== 'expired'));
+  Boolean(application.presentedAt) && (sealed(application).length === 0 || (!application.protocol && !neverNumbered(application)));
 
-function noNumber({ state }: Application): string {
-  if (state === 'expired') return t('case.protocolNever');
-  return state === 'awaiting_payment' ? t('receipt.protocolPaid') : t('receipt.protocolSoon');
+function noNumber(application: Application): string {
+  if (neverNumbered(application)) return t('case.protocolNever');
+  return application.state === 'awaiting_payment' ? t('receipt.protocolPaid') : t('receipt.protocolSoon');
 }
 
 function ReceiptData({ receipt, application }: { receipt: Partial<Receipt>; application: Application }) {

@@ -1,8 +1,12 @@
 // The way in: SPID or CIE. Plain links, so that they work without scripts too.
 import { Icon } from '../components/Icon.tsx';
+import { Notice } from '../components/Notice.tsx';
 import { t } from '../lib/i18n.ts';
 
 const start = (provider: string, returnTo: string) => `/api/v1/login?provider=${provider}&return=${encodeURIComponent(returnTo)}`;
+
+/** Where the payment institute brings back: who has just paid, and finds the session over, should know why they are here. */
+const BACK_FROM_PAYING = /^(\/en)?\/pagamento\//;
 
 export function SignIn({ returnTo, error }: { returnTo: string; error?: string }) {
   return (
@@ -13,6 +17,7 @@ export function SignIn({ returnTo, error }: { returnTo: string; error?: string }
           <p>{error}</p>
         </div>
       )}
+      {!error && BACK_FROM_PAYING.test(returnTo) && <Notice tone="info" title={t('draft.signedOutTitle')}><p>{t('signIn.afterPayment')}</p></Notice>}
       <div class="sv-providers">
         <section class="rounded shadow-sm border sv-card" aria-labelledby="spid">
           <h2 class="h4" id="spid">SPID</h2>

@@ -189,10 +189,24 @@ test('back from the payment page with nothing done, and what waits stands first'
   await expect(page.getByText('il termine è passato')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Paga ora' })).toHaveCount(0);
   await inspect(page, 'case, expired');
+  await office(page, 'payment', { application: id, state: 'expired', as: 'withdrawn' });
+  await page.goto(`/pratica/?id=${id}`);
+  await expect(page.getByText('Nessuno: la pratica si è chiusa prima del pagamento')).toBeVisible(); // not "soon", for ever
   await office(page, 'payment', { application: id, state: 'refunding' });
   await page.goto(`/pagamento/?id=${id}&esito=ok`);
   await expect(page.getByText('La somma ti viene restituita').first()).toBeVisible();
   await inspect(page, 'money on its way back');
+});
+
+test('who paid another sum is told that the case waits, and what to do', async ({ page }) => {
+  const id = await unpaidList(page);
+  await office(page, 'payment', { application: id, state: 'refunded' });
+  for (const address of [`/pagamento/?id=${id}&esito=ok`, `/pratica/?id=${id}`]) {
+    await page.goto(address);
+    await expect(page.getByText('ritira la pratica e presentane una nuova')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Paga ora' })).toHaveCount(0);
+    await inspect(page, 'another sum, given back');
+  }
 });
 
 test('who paid and is not confirmed is told to wait, then where to look', async ({ page }) => {
@@ -265,6 +279,9 @@ test.describe('at the moment of paying', () => {
     await expect(page.locator('#avviso-bozza')).toContainText('torni a questa pagina e puoi pagare');
     await expect(page.locator('#avviso-bozza')).not.toContainText('bozza');
     await inspect(page, 'signed out when paying');
+    await page.goto(`/pagamento/?id=${id}&esito=ok`); // back from the institute with the session over
+    await expect(page.getByText('Se hai pagato, non va perso nulla')).toBeVisible();
+    await inspect(page, 'signed out after paying');
   });
 });
 
