@@ -28,9 +28,14 @@ func (t *tally) retry(kind string, err error) {
 	answer := "no answer"
 	if status := road.Status(err); status != 0 {
 		answer = fmt.Sprint(status)
+	} else if errors.Is(err, errNotYet) {
+		answer = "not yet"
 	}
 	t.retries[kind+" "+answer]++
 }
+
+// errNotYet is of what was answered well, and is asked again because it is not done.
+var errNotYet = errors.New("not yet")
 
 // client is who works at one of the desks side by side: a browser for each person at each chamber.
 type client struct {

@@ -160,7 +160,7 @@ func (c *client) judged(ctx context.Context, b *road.Browser, f *filed, file str
 			return err
 		}
 	}
-	return fmt.Errorf("the signature of %s is not judged yet", file)
+	return fmt.Errorf("judging the signature of %s: %w", file, errNotYet)
 }
 
 // pay goes to the institute's page and pays there.

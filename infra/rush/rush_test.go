@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -207,5 +209,18 @@ func TestFailures(t *testing.T) {
 `
 	if got := failures([]byte(log)); len(got) != 1 || !strings.Contains(got[0], "/session") {
 		t.Errorf("failures %q", got)
+	}
+}
+
+// TestRetry: what was answered well and is not done yet is told apart from what got no answer.
+func TestRetry(t *testing.T) {
+	var ta tally
+	for _, err := range []error{fmt.Errorf("judging: %w", errNotYet), io.ErrUnexpectedEOF, &road.Problem{Status: 500}} {
+		ta.retry("signature", err)
+	}
+	for _, kind := range []string{"signature not yet", "signature no answer", "signature 500"} {
+		if ta.retries[kind] != 1 {
+			t.Errorf("%s: %v", kind, ta.retries)
+		}
 	}
 }
