@@ -48,6 +48,13 @@ function NoticeNumber({ number, copied }: { number: string; copied: boolean }) {
   );
 }
 
+/** What became of a payment that is no longer asked for. Of another sum than was due something is left to do: the case waits, and its notice is used up. */
+export function paymentText(application: Application, payment: Payment): string {
+  const returned = payment.state === 'refunding' || payment.state === 'refunded';
+  if (returned && application.state === 'awaiting_payment') return t('payment.anotherSum', { date: formatDate(payment.due) });
+  return tValue('paymentText', payment.state);
+}
+
 interface PayProps {
   application: string;
   label?: string;
