@@ -209,17 +209,6 @@ test('who paid another sum is told that the case waits, and what to do', async (
   }
 });
 
-test('who paid another sum is told that the case waits, and what to do', async ({ page }) => {
-  const id = await unpaidList(page);
-  await office(page, 'payment', { application: id, state: 'refunded' });
-  for (const address of [`/pagamento/?id=${id}&esito=ok`, `/pratica/?id=${id}`]) {
-    await page.goto(address);
-    await expect(page.getByText('ritira la pratica e presentane una nuova')).toBeVisible();
-    await expect(page.getByRole('button', { name: 'Paga ora' })).toHaveCount(0);
-    await inspect(page, 'another sum, given back');
-  }
-});
-
 test('who paid and is not confirmed is told to wait, then where to look', async ({ page }) => {
   const id = await unpaidList(page);
   await page.clock.install();
