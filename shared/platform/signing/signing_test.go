@@ -668,6 +668,22 @@ func TestContentType(t *testing.T) {
 	}
 }
 
+// TestManyRevisions: a file that is all structure is not read again for each of its signatures without end; an ordinary one is read for each.
+func TestManyRevisions(t *testing.T) {
+	w := signingtest.New(t)
+	who := scene{w, t}.person(options{})
+	for size, want := range map[int]signature.Code{1 << 10: signature.OK, 3 << 20: signature.TooComplex} {
+		file := signingtest.Update(signingtest.PDF("x"), map[int]string{500: "[" + strings.Repeat("<</A 1>> ", min(size/9, 250_000)) + "]",
+			501: "[" + strings.Repeat("<</A 1>> ", size/18) + "]"})
+		for i := range 20 {
+			file = signingtest.Sign(file, 10+10*i, pdfStyle{}, who)
+		}
+		if r := verify(t, w, file); r.Code != want {
+			t.Errorf("%d bytes: %s", len(file), r.Text)
+		}
+	}
+}
+
 // TestReportFits: whatever a certificate calls itself and however many timestamps fail, a report has room on the file's row.
 func TestReportFits(t *testing.T) {
 	w := signingtest.New(t)
