@@ -152,6 +152,25 @@ func TestOutcomesVerdictIsOwed(t *testing.T) {
 	}
 }
 
+// The decision looks again: what was not known when the file was uploaded may be known now, and what held then may not.
+func TestDecisionLooksAgain(t *testing.T) {
+	w, id := bought(t)
+	w.Signatures.Down = true
+	file := w.OfficeFileOf(id, flowtest.SignedBy(flowtest.Lucia))
+	w.Signatures.Down, w.Signatures.Spoiled = false, true
+	_, err := w.Office.Decide(ctx, w.Officer(), id, "deposited", "Depositato.", file)
+	flowtest.Refused(t, "revoked meanwhile", err, problem.Invalid, "#/document")
+	w.Signatures.Spoiled = false
+	v, err := w.Office.Decide(ctx, w.Officer(), id, "deposited", "Depositato.", file)
+	if err != nil || actOf(t, v).Signature.Verdict != "valid" {
+		t.Errorf("%+v, %v", actOf(t, v).Signature, err)
+	}
+	w.Rest()
+	if n := w.Told(id, application.SignatureVerified); n != 0 || len(w.Outbox()) != 0 {
+		t.Errorf("asked for again: told %d times, %d owed", n, len(w.Outbox()))
+	}
+}
+
 // A decision whose commit fails in any of the four ways is one decision, with its verdict.
 func TestSignedDecisionOnce(t *testing.T) {
 	for _, fault := range flowtest.Faults {
