@@ -12,6 +12,7 @@ import (
 const (
 	maxParts    = 10_000
 	maxPart     = 1 << 20
+	maxRead     = 16 << 20 // of all parts that are read
 	maxUnpacked = 512 << 20
 )
 
@@ -21,9 +22,9 @@ func zipType(data []byte) Type {
 	if err != nil {
 		return ZIP
 	}
-	for _, f := range z.File[:min(len(z.File), maxParts)] {
+	for i, f := range z.File[:min(len(z.File), maxParts)] {
 		switch {
-		case f.Name == "mimetype":
+		case i == 0 && f.Name == "mimetype": // OpenDocument 1.2 part 3, 3.3
 			switch kind := Type(strings.TrimSpace(part(f))); kind {
 			case ODT, ODS:
 				return kind
@@ -62,7 +63,7 @@ func archive(data []byte) *Finding {
 	if len(z.File) > maxParts {
 		return refused(TooComplicated)
 	}
-	total := uint64(0)
+	total, read := uint64(0), 0
 	for _, f := range z.File {
 		if total += f.UncompressedSize64; f.UncompressedSize64 > maxUnpacked || total > maxUnpacked {
 			return refused(TooComplicated)
@@ -73,23 +74,49 @@ func archive(data []byte) *Finding {
 		if finding := named(f); finding != nil {
 			return finding
 		}
+		finding, n := says(f)
+		if read += n; finding == nil && read > maxRead {
+			finding = refused(TooComplicated)
+		}
+		if finding != nil {
+			return finding
+		}
 	}
 	return nil
 }
 
-// named judges a part by its name and, where that says how the document acts, by what it says.
+// named judges a part by its name.
 func named(f *zip.File) *Finding {
 	name := strings.ToLower(strings.ReplaceAll(f.Name, "\\", "/"))
 	switch base := path.Base(name); {
 	case strings.HasPrefix(base, "vbaproject") || strings.HasPrefix(base, "vbadata") || strings.Contains(name, "macrosheets/") ||
 		strings.HasPrefix(name, "basic/") || strings.HasPrefix(name, "scripts/") || strings.Contains(name, "activex/") || strings.Contains(name, "embeddings/oleobject"):
 		return refused(Macros)
-	case name == "[content_types].xml" && strings.Contains(strings.ToLower(part(f)), "macroenabled"):
-		return refused(Macros)
 	case program[path.Ext(base)]:
 		return refused(Program)
 	}
 	return nil
+}
+
+// says judges the parts that say how the document acts by what they say, and tells how much was read: a document that takes its template from the
+// internet takes its macros from there.
+func says(f *zip.File) (*Finding, int) {
+	name := strings.ToLower(f.Name)
+	switch {
+	case name == "[content_types].xml":
+		text := strings.ToLower(part(f))
+		if strings.Contains(text, "macroenabled") {
+			return refused(Macros), len(text)
+		}
+		return nil, len(text)
+	case strings.HasSuffix(name, ".rels"):
+		text := strings.ToLower(part(f))
+		if strings.Contains(text, "external") && (strings.Contains(text, "/attachedtemplate\"") || strings.Contains(text, "/oleobject\"")) {
+			return refused(Macros), len(text)
+		}
+		return nil, len(text)
+	}
+	return nil, 0
 }
 
 var program = map[string]bool{".exe": true, ".dll": true, ".scr": true, ".com": true, ".bat": true, ".cmd": true, ".ps1": true, ".vbs": true,

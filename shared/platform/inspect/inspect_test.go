@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,11 @@ func TestInspect(t *testing.T) {
 		"drawing that acts": {[]byte("<?xml version=\"1.0\"?><svg onload=\"x\"/>"), inspect.HTML, "", inspect.ActivePage},
 		"Word with macros":  {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x", "word/vbaProject.bin=x"), inspect.DOCX, "", inspect.Macros},
 		"declared macros":   {zipped("[Content_Types].xml=application/vnd.ms-word.document.macroEnabled.main+xml", "word/document.xml=x"), inspect.DOCX, "", inspect.Macros},
+		"macros from elsewhere": {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x",
+			`word/_rels/settings.xml.rels=<Relationship Type="http://x/attachedTemplate" Target="http://example.org/a.dotm" TargetMode="External"/>`), inspect.DOCX, "", inspect.Macros},
+		"relations without end": {zipped(slices.Repeat([]string{"word/a.rels=" + strings.Repeat("x", 1<<19)}, 40)...), inspect.DOCX, "", inspect.TooComplicated},
+		"linked page": {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x",
+			`word/_rels/document.xml.rels=<Relationship Type="http://x/hyperlink" Target="http://example.org/" TargetMode="External"/>`), inspect.DOCX, "", ""},
 		"ODT with macros":   {zipped("mimetype=application/vnd.oasis.opendocument.text", "Basic/Standard/M.xml=x"), inspect.ODT, "", inspect.Macros},
 		"program in a ZIP":  {zipped("a/Fattura.pdf.EXE=x"), inspect.ZIP, "", inspect.Program},
 		"old Word, macros":  {append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), []byte("V\x00B\x00A\x00\x00\x00")...), inspect.OldOffice, "", inspect.Macros},

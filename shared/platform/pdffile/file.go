@@ -93,7 +93,9 @@ func (f *File) open() (*File, error) {
 			return nil, err
 		}
 		f.Sections = append(f.Sections, s)
-		at = s.Trailer.Int("Prev", -1)
+		if at = s.Trailer.Int("Prev", -1); at < 0 && s.Trailer["Prev"] != nil {
+			return nil, ErrMalformed // another reader may follow it
+		}
 	}
 	f.Trailer = f.Sections[0].Trailer
 	return f, nil

@@ -83,6 +83,7 @@ func TestMalformed(t *testing.T) {
 		"points at text": good[:strings.LastIndex(good, "startxref")] + "startxref\n12\n%%EOF\n",
 		"circle":         strings.Replace(good, "/Size 1000", fmt.Sprintf("/Prev %d", strings.Index(good, "xref\n")), 1),
 		"entry twice":    strings.Replace(good, "2 1\n", "1 1\n", 1),
+		"odd previous":   strings.Replace(good, "/Size 1000", "/Prev 9 0 R", 1),
 		"comment inside": strings.Replace(good, "\n3 1\n", "\n3 1%\n", 1),
 	} {
 		if _, err := pdffile.Open([]byte(data)); !errors.Is(err, pdffile.ErrMalformed) {

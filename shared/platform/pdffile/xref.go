@@ -154,7 +154,7 @@ func (f *File) streamed(at int) (Section, error) {
 	}
 	for i := range width {
 		v, ok := w[i].(float64)
-		if !ok || v < 0 || v > 8 {
+		if !ok || v < 0 || v > 8 || v != float64(int(v)) {
 			return s, ErrMalformed
 		}
 		width[i] = int(v)
@@ -174,7 +174,7 @@ func (f *File) fill(s *Section, body []byte, width [3]int, ranges Array) error {
 	for ; len(ranges) > 0; ranges = ranges[2:] {
 		first, ok1 := ranges[0].(float64)
 		count, ok2 := ranges[1].(float64)
-		if !ok1 || !ok2 || first < 0 || count < 0 || first+count > maxObjects {
+		if !ok1 || !ok2 || first < 0 || count < 0 || first+count > maxObjects || first != float64(int(first)) || count != float64(int(count)) {
 			return ErrMalformed
 		}
 		for number := int(first); number < int(first+count); number++ {
