@@ -37,6 +37,17 @@ describe('texts', () => {
     }
   });
 
+  it('are written once: of two under one key the reader of the file would take the last, in silence', () => {
+    for (const [name, texts] of Object.entries({ it: italian, en: english })) {
+      const keys = [...fs.readFileSync(path.join(source, `i18n/${name}.json`), 'utf8').matchAll(/^\s*"([^"]+)":/gm)].map(([, key]) => key);
+      expect(keys, name).toEqual(Object.keys(texts));
+    }
+  });
+
+  it('say one act with one word in English: an application is filed', () => {
+    expect(Object.values(english).filter((text) => /\bpresent(ed|ing|ation)?\b/i.test(text))).toEqual([]);
+  });
+
   it('have the same shape in long form', () => {
     expect(shape(proseEn)).toEqual(shape(proseIt));
   });
