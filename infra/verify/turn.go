@@ -115,6 +115,9 @@ func (t *turned) evidence(file string, trust evidence.Trust, n int, seed uint64)
 		o.Where = filepath.Base(file) + ", " + o.Where
 		t.open = append(t.open, o)
 	}
+	for n := range f.Faults {
+		f.Faults[n] = filepath.Base(file) + ", " + f.Faults[n]
+	}
 	t.Flips = t.And(f)
 	return nil
 }

@@ -108,11 +108,16 @@ func (c *checking) attached() error {
 	return nil
 }
 
+var documentShape = regexp.MustCompile(`^documenti/[0-9]{2,}-([a-z-]+)\.[a-z0-9]+$`)
+
 // documents of the case: registered ones by their record, the receipt by its seal.
 func (c *checking) documents() error {
 	for _, l := range c.Files {
 		if !strings.HasPrefix(l.Path, "documenti/") {
 			continue
+		}
+		if !documentShape.MatchString(l.Path) || documentShape.FindStringSubmatch(l.Path)[1] != l.Role {
+			return finding.At(manifestName, l.Path, "il documento non è del tipo che dice il suo nome")
 		}
 		body, err := c.file(l.Path, l.Role)
 		if err != nil {

@@ -187,6 +187,7 @@ func TestLacking(t *testing.T) {
 		"older than its day":    {`"createdAt": "2026`, `"createdAt": "2025`, "createdAt: è prima di un fatto"},
 		"a seal that is there":  {`"missing": []`, `"missing": [` + lacks("sigillo del registro del 2026-11-23", "") + "\n  ]", "dice che manca, e c'è"},
 		"a stamp that is there": {`"missing": []`, `"missing": [` + lacks("marca temporale del 2026-11-23", "") + "\n  ]", "dice che manca, e c'è"},
+		"a document's kind":     {`"role": "outcome"`, `"role": "outcomf"`, "non è del tipo che dice il suo nome"},
 		"what is not decided":   {`"missing": []`, `"missing": [` + lacks("esito", "") + "\n  ]", ""},
 	} {
 		r := verify.Check(verify.Rewrite(data, func(list string) string { return strings.Replace(list, c.old, c.new, 1) }), world().trust)
