@@ -279,6 +279,14 @@ var cases = []struct {
 	}, signature.StatusUnknown, "non è verificabile ora: il prestatore non sa dire se il certificato è revocato. Rivolgiti"},
 	{"OCSP of a stranger alone", func(s scene) []byte { s.Forged, s.NoCRL = true, true; return s.envelope(style{}, options{}) }, signature.Unreachable,
 		"non è verificabile ora"},
+	{"OCSP of one whom nobody delegated", func(s scene) []byte {
+		s.Delegated, s.Upstart, s.NoCRL = true, true, true
+		return s.envelope(style{}, options{})
+	}, signature.Unreachable, "non è verificabile ora"},
+	{"OCSP of one whose time is over", func(s scene) []byte {
+		s.Delegated, s.Outlived, s.NoCRL = true, true, true
+		return s.envelope(style{}, options{})
+	}, signature.Unreachable, "non è verificabile ora"},
 	{"answer about another certificate in the file", func(s scene) []byte {
 		s.Down = true
 		return s.envelope(style{OCSPs: [][]byte{s.OCSP(s.CA, s.person(options{}).Certificate.SerialNumber, now)}}, options{})
@@ -737,6 +745,10 @@ func FuzzVerify(f *testing.F) {
 	f.Add(signingtest.Envelope(document, style{Streamed: true}, who))
 	f.Add(signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, who))
 	f.Add(signingtest.StampPDF(signingtest.Store(signingtest.Sign(signingtest.Packed("x"), 10, pdfStyle{}, who), 20, nil, [][]byte{w.CRL(w.CA, now)}), 30, signingtest.Stamp(w.Stamper(options{}), now)))
+	twice := signingtest.Sign(signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, who), 20, pdfStyle{}, who)
+	f.Add(twice)
+	f.Add(signingtest.Update(twice, map[int]string{4: "null", 9: "<< /A 1 >>"}))
+	f.Add(signingtest.Envelope(document, style{CRLs: [][]byte{w.CRL(w.CA, now, signingtest.Users())}, OCSPs: [][]byte{w.OCSPTwice(w.CA, w.SubCA, who.Certificate.SerialNumber, now, true)}}, who))
 	f.Add([]byte("-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := verify(t, w, data)

@@ -37,6 +37,8 @@ type World struct {
 	OCSPStatus *int // instead of what is so
 	Stale      bool // answers of last month
 	Delegated  bool // OCSP is signed by a responder of its own
+	Upstart    bool // the responder was not certified for that
+	Outlived   bool // the responder's certificate has expired
 	Forged     bool // OCSP is signed by a stranger
 	Asked      []string
 
@@ -290,8 +292,15 @@ func (w *World) OCSP(a *Authority, serial *big.Int, at time.Time) []byte {
 			by = w.Stranger
 		}
 		key = EC(w.t, elliptic.P256())
-		responder = w.issue(&x509.Certificate{SerialNumber: w.next(), Subject: pkix.Name{CommonName: "OCSP"}, NotBefore: Now.AddDate(-1, 0, 0), NotAfter: Now.AddDate(1, 0, 0),
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}}, by.Certificate, key.Public(), by.Key)
+		template := &x509.Certificate{SerialNumber: w.next(), Subject: pkix.Name{CommonName: "OCSP"}, NotBefore: Now.AddDate(-20, 0, 0), NotAfter: Now.AddDate(20, 0, 0), // answers bear the real time
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}}
+		if w.Upstart {
+			template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
+		}
+		if w.Outlived {
+			template.NotAfter = Now.AddDate(0, -1, 0)
+		}
+		responder = w.issue(template, by.Certificate, key.Public(), by.Key)
 		answer.Certificate = responder
 	}
 	der, err := ocsp.CreateResponse(a.Certificate, responder, answer, key)
