@@ -35,6 +35,7 @@ func (v *verdict) err(what string, err error) {
 type seen struct {
 	mails    []road.Mail
 	packages []road.Package
+	money    []position
 	register []road.Entry // of the lane's chamber
 }
 
@@ -44,6 +45,9 @@ func (l *lane) look(ctx context.Context) (s seen, err error) {
 		return s, err
 	}
 	if s.packages, err = l.Packages(ctx); err != nil {
+		return s, err
+	}
+	if s.money, err = l.positions(ctx); err != nil {
 		return s, err
 	}
 	now, err := l.Now(ctx)
@@ -63,12 +67,13 @@ func (f *filed) check(ctx context.Context, at stage, s seen) verdict {
 	}
 	v.hold(r.missing(at) == "", "I1: %s", r.missing(at))
 	v.hold(r.unread(ctx) == "", "I3: %s", r.unread(ctx))
-	v.hold(r.timer != "" || r.meta.State == application.Preserved, "I1: nothing will ever wake the case in state %s", r.meta.State)
+	v.hold(r.timer != "" || r.meta.State == application.Preserved || r.meta.Unbought(), "I1: nothing will ever wake the case in state %s", r.meta.State)
 	v.err("I1", f.problems(ctx))
 	v.numbered(r, s.register)
 	v.story(r, at)
 	v.letters(r, s.mails)
 	v.kept(r, s.packages)
+	v.money(r, s.money)
 	v.err("I4", f.hidden(ctx))
 	v.presented(ctx, r)
 	return v
@@ -99,12 +104,12 @@ func (v *verdict) numbered(r *rows, entries []road.Entry) {
 			places[e.Event] = append(places[e.Event], e)
 		}
 	}
-	numbered := 0
+	count := 0
 	for _, d := range r.documents {
-		if d.Kind == application.ReceiptDocument {
+		if !numbered(d) || r.meta.Unbought() {
 			continue
 		}
-		numbered++
+		count++
 		given := places[d.ID]
 		if len(given) != 1 || d.Protocol == nil || given[0].Number != d.Protocol.Number {
 			v.hold(false, "I2: %s has %d numbers and shows %v", d.Kind, len(given), d.Protocol)
@@ -113,7 +118,7 @@ func (v *verdict) numbered(r *rows, entries []road.Entry) {
 		presented := register.Date(d.At)
 		v.hold(given[0].Date == presented || given[0].Deferred && given[0].Date > presented, "I5: %s of %s is registered on %s", d.Kind, presented, given[0].Date)
 	}
-	v.hold(len(places) == numbered, "I2: %d numbers for %d documents", len(places), numbered)
+	v.hold(len(places) == count, "I2: %d numbers for %d documents", len(places), count)
 }
 
 // story: one line for each event, whatever was repeated, and no event that should be there missing.
@@ -126,7 +131,10 @@ func (v *verdict) story(r *rows, at stage) {
 	for what, n := range times {
 		v.hold(n == 1, "I3: %s is told %d times", what, n)
 	}
-	once := []application.Event{application.Submitted, application.WasRegistered, application.ReceiptIssued}
+	once := []application.Event{application.Submitted, application.ReceiptIssued}
+	if !unbought(at) {
+		once = append(once, application.WasRegistered)
+	}
 	switch at {
 	case charged, asked, answered:
 		once = append(once, application.TakenInCharge)
@@ -134,12 +142,15 @@ func (v *verdict) story(r *rows, at stage) {
 		once = append(once, application.TakenInCharge, application.WasDecided, application.OutcomeDelivered)
 	case preserved:
 		once = append(once, application.WasDecided, application.OutcomeDelivered, application.WasRated, application.WasClosed, application.WasPreserved)
-	case withdrawn:
+	case expired:
+		once = append(once, application.PaymentExpired)
+	case withdrawn, renounced:
 		once = append(once, application.WasWithdrawn)
 	}
 	for _, e := range once {
 		v.hold(kinds[e] == 1, "I3: %s is told %d times", e, kinds[e])
 	}
+	v.hold(!unbought(at) || kinds[application.WasRegistered]+kinds[application.WasPaid] == 0, "I3: an act that nobody paid for is told as paid or registered")
 	v.hold(r.ratings == kinds[application.WasRated], "I3: %d ratings, %d told", r.ratings, kinds[application.WasRated])
 }
 
@@ -164,6 +175,9 @@ func (v *verdict) letters(r *rows, mails []road.Mail) {
 	about := 2 // the number: to the applicant, unless she has no address, and to the office
 	if r.meta.Domicile == application.PortalOnly {
 		about = 1
+	}
+	if r.meta.Unbought() {
+		about = 0
 	}
 	acts := slices.DeleteFunc(slices.Clone(r.mails), func(m correspondence.Mail) bool { return m.Kind == "acknowledgement" || m.Kind == "office-notice" })
 	v.hold(len(r.mails)-len(acts) == about, "I3: %d letters about the number", len(r.mails)-len(acts))
@@ -202,7 +216,11 @@ func (v *verdict) presented(ctx context.Context, r *rows) {
 		return
 	}
 	v.err("I5", road.OnTime(view, r.told.PresentedAt))
-	v.err("I5", road.InTerm(ctx, r.citizen, r.chamber, view, 10)) // days to answer, as the office asks
+	if r.meta.Unbought() {
+		v.hold(view.Deadline.Due == "", "I5: a term runs for an act that nobody paid for")
+	} else {
+		v.err("I5", road.InTerm(ctx, r.citizen, r.chamber, view, 10)) // days to answer, as the office asks
+	}
 	for _, d := range view.Documents {
 		data, err := r.citizen.Download(ctx, r.path("/documents/"+d.ID))
 		sum := sha256.Sum256(data)

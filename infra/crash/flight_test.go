@@ -103,7 +103,7 @@ func (w *town) drafts(ctx context.Context) ([]*filed, error) {
 	}
 	err := abreastOf(cases, func(f *filed) error {
 		return insist(ctx, func() error {
-			fresh, err := f.draft(ctx, false)
+			fresh, err := f.draft(ctx, need{})
 			if err == nil {
 				*f = *fresh
 			}

@@ -38,6 +38,12 @@ const (
 	// Beside the road:
 	asked // an integration is awaited
 	withdrawn
+	// Of an act that a fee buys, before it is paid for or instead; one that is paid for is registered.
+	listed    // a draft with its signed file
+	unpaid    // awaiting payment, and there is a position to pay
+	repaid    // awaiting payment still, for the wrong sum came, and went back
+	renounced // taken back unpaid
+	expired
 )
 
 // filed is one application.
@@ -51,6 +57,7 @@ type filed struct {
 	open  string          // the integration request
 	wrote int             // messages by certified mail
 	day   string          // that is being sealed, at night
+	list  bool            // its signed file is there
 	// handed: its number is known to have been handed over; before that, no such message exists.
 	handed bool
 }
@@ -100,16 +107,20 @@ func (l *lane) ask(ctx context.Context, method, path string, in, out any, header
 func (f *filed) path(rest string) string { return "/api/v1/applications/" + f.id + rest }
 func (f *filed) desk(rest string) string { return "/chamber/v1/applications/" + f.id + rest }
 
-// draft opens and fills in a complaint: of the citizen herself, or of her company, whose address the registers know.
-func (l *lane) draft(ctx context.Context, ofCompany bool) (*filed, error) {
+// draft opens and fills in a complaint: of the citizen herself, or of her company, whose address the registers know. Or the company's price list.
+func (l *lane) draft(ctx context.Context, what need) (*filed, error) {
+	ofCompany := what.company || what.priced
 	var profiles struct {
 		Items []struct{ ID, Kind, TaxCode string }
 	}
 	if err := l.ask(ctx, "GET", "/api/v1/profiles", nil, &profiles, nil); err != nil {
 		return nil, err
 	}
-	profile, answers := "", road.Complaint(l.who.domicile)
-	if ofCompany {
+	profile, service, answers := "", "reclami", road.Complaint(l.who.domicile)
+	switch {
+	case what.priced:
+		service, answers = "listino-prezzi", road.PriceList()
+	case ofCompany:
 		answers = road.Complaint(map[string]any{"domicile": "registered"})
 	}
 	for _, p := range profiles.Items {
@@ -118,7 +129,7 @@ func (l *lane) draft(ctx context.Context, ofCompany bool) (*filed, error) {
 		}
 	}
 	var v road.View
-	if err := l.ask(ctx, "POST", "/api/v1/applications", map[string]any{"chamber": l.chamber, "service": "reclami", "profile": profile}, &v, nil); err != nil {
+	if err := l.ask(ctx, "POST", "/api/v1/applications", map[string]any{"chamber": l.chamber, "service": service, "profile": profile}, &v, nil); err != nil {
 		return nil, err
 	}
 	f := &filed{lane: l, id: v.ID, key: road.UUID()}
@@ -239,6 +250,7 @@ func (f *filed) reply(ctx context.Context) error {
 type need struct {
 	fresh   bool // not one that an earlier round left
 	company bool // the citizen's company's, hence fresh
+	priced  bool // of the service whose fee buys the act
 }
 
 // bring returns a case of the lane that has come so far: one that an earlier round left, or a new one.
@@ -249,7 +261,7 @@ func (l *lane) bring(ctx context.Context, to stage, what need) (*filed, error) {
 	}
 	if to == drafted {
 		var f *filed
-		err := insist(ctx, func() (err error) { f, err = l.draft(ctx, what.company); return err })
+		err := insist(ctx, func() (err error) { f, err = l.draft(ctx, what); return err })
 		if err == nil {
 			l.all = append(l.all, f)
 		}
@@ -269,16 +281,22 @@ func (l *lane) bring(ctx context.Context, to stage, what need) (*filed, error) {
 }
 
 // ways are what people do to bring a case to a stage.
-var ways = map[stage]struct {
-	from  stage
-	deeds []deed
-}{
+var ways = map[stage]way{
 	registered: {drafted, []deed{(*filed).submit}},
 	charged:    {registered, []deed{(*filed).charge}},
 	asked:      {charged, []deed{(*filed).request}},
 	answered:   {charged, nil},
 	decided:    {answered, []deed{(*filed).upload, (*filed).decide}},
 	preserved:  {decided, []deed{(*filed).invited, (*filed).rate}},
+	listed:     {drafted, []deed{(*filed).sign}},
+	unpaid:     {listed, []deed{(*filed).submit, (*filed).checkout}},
+	repaid:     {unpaid, []deed{pay(wrongAmount)}},
+	expired:    {unpaid, []deed{(*filed).outlive}},
+}
+
+type way struct {
+	from  stage
+	deeds []deed
 }
 
 // reach waits until the case has settled at a stage, and until what must be there besides is there.

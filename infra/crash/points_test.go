@@ -67,6 +67,7 @@ const (
 	sweeping    = "DeadlinesFunction"
 	deciding    = "BackOfficeFunction"
 	exchanging  = "ApplicationsFunction"
+	paying      = "PaymentCallbackFunction"
 	surveying   = "SatisfactionSurveyFunction"
 )
 

@@ -45,7 +45,7 @@ func (w *town) postAs(ctx context.Context, chamber string, e queue.Envelope, id 
 	return nil
 }
 
-// redeliver repeats every message of the case twice, the last first. It returns how many that were.
+// redeliver repeats every message of the case twice, the last first, and every notice of its money. It returns how many that were.
 func (f *filed) redeliver(ctx context.Context) (int, error) {
 	rows, err := f.items(ctx)
 	if err != nil {
@@ -59,5 +59,6 @@ func (f *filed) redeliver(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
-	return len(again), nil
+	told, err := f.tell(ctx, rows)
+	return len(again) + told, err
 }

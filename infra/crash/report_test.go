@@ -18,13 +18,6 @@ import (
 // table is where the table goes: what was run, case by case.
 var table = flag.String("table", root+"/.local/crash.txt", "the `file` that the table is written to")
 
-// elsewhere are the rows of the table of crash points that no complaint comes to.
-var elsewhere = [][2]string{
-	{"PAY / provider not called", "a complaint costs nothing: comes with payments"},
-	{"notice archived / no transaction", "a complaint costs nothing: comes with payments"},
-	{"seal signed / no timestamp", "day seals carry no timestamp yet: comes with the timestamp authority"},
-}
-
 // unclear is the row of all commits that were done and whose answer was withheld, whatever other row they belong to.
 const unclear = "commit answered nothing (unclear)"
 
@@ -62,9 +55,6 @@ func report(t *testing.T, all []*crash) {
 		if c.call != nil && c.effect == failsAfter && c.call(c.filed).Action == "TransactWriteItems" {
 			count(unclear, c)
 		}
-	}
-	for _, row := range elsewhere {
-		fmt.Fprintf(cases, "%s\t-\t-\t-\t-\tnot tried: %s\n", row[0], row[1])
 	}
 	_ = cases.Flush()
 	var sums bytes.Buffer

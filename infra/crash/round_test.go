@@ -36,7 +36,8 @@ type round struct {
 	// night moves the clock to the next 3:30, when the day before is sealed.
 	night bool
 	dawn  time.Time
-	// late, if set, is done between the crashes and the healing.
+	// then, if set, is done when people have done what they do; late between the crashes and the healing.
+	then func(ctx context.Context) error
 	late func(ctx context.Context) error
 }
 
@@ -123,6 +124,11 @@ func (r *round) strike(ctx context.Context) error {
 	}
 	if err := r.sleep(ctx); err != nil {
 		return err
+	}
+	if r.then != nil {
+		if err := r.then(ctx); err != nil {
+			return err
+		}
 	}
 	if _, err := r.until(ctx, func() (bool, error) { return r.struck(ctx) }); err != nil {
 		return err

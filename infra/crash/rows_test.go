@@ -29,6 +29,9 @@ type rows struct {
 	ratings   int
 	owed      []step.Owed // outbox rows of the case
 	pending   int         // PEND rows of the case
+	foreseen  bool        // what is owed and pending was read
+	files     []application.Attachment
+	fee       *fee // nil: the act costs nothing, or was not presented yet
 }
 
 // told is a line of the story with the event it belongs to.
@@ -58,11 +61,15 @@ func (f *filed) items(ctx context.Context) (*rows, error) {
 			return nil, fmt.Errorf("reading %s: %w", item.SK, err)
 		}
 	}
-	return r, nil
+	if r.meta.Fee != nil {
+		r.fee, err = f.payment(ctx, r.meta.Fee.IUV)
+	}
+	return r, err
 }
 
 // promised adds what is still to come.
 func (r *rows) promised(ctx context.Context) error {
+	r.foreseen = true
 	left, err := r.promises(ctx)
 	if err != nil {
 		return err
@@ -86,6 +93,10 @@ func (r *rows) add(item row) (err error) {
 		line := told{id: sk[strings.LastIndex(sk, "#")+1:]}
 		line.Line, err = decode[application.Line](item)
 		r.story = append(r.story, line)
+	case strings.HasPrefix(sk, layout.AttachmentPrefix):
+		var a application.Attachment
+		a, err = decode[application.Attachment](item)
+		r.files = append(r.files, a)
 	case strings.HasPrefix(sk, layout.DocumentPrefix):
 		var d application.Document
 		d, err = decode[application.Document](item)
@@ -116,7 +127,7 @@ func (r *rows) await(item row) error {
 
 // missing says what is still missing for the case to have settled at a stage; empty: nothing.
 func (r *rows) missing(to stage) string {
-	if to == drafted {
+	if to == drafted || to == listed {
 		return ""
 	}
 	for _, o := range r.owed {
@@ -124,13 +135,19 @@ func (r *rows) missing(to stage) string {
 			return fmt.Sprintf("%s still owed", o.Kind)
 		}
 	}
+	if r.document(application.ReceiptDocument) == nil {
+		return "no receipt"
+	}
+	if unbought(to) {
+		return r.unsettled(to)
+	}
 	switch {
 	case r.pending > 0:
 		return "still pending"
 	case r.meta.Protocol == nil:
 		return "no number"
-	case r.document(application.ReceiptDocument) == nil:
-		return "no receipt"
+	case r.fee != nil && (r.fee.Paid == nil || r.fee.Owes()):
+		return "money neither counted nor given back"
 	case to == charged && r.meta.State != application.InProgress:
 		return "state " + string(r.meta.State)
 	case to == decided && (r.meta.Outcome == nil || r.meta.Outcome.DeliveredAt == nil):
@@ -141,7 +158,7 @@ func (r *rows) missing(to stage) string {
 		return "state " + string(r.meta.State)
 	}
 	for _, d := range r.documents {
-		if d.Protocol == nil && d.Kind != application.ReceiptDocument {
+		if d.Protocol == nil && numbered(d) {
 			return d.Kind + " not numbered"
 		}
 		if d.Protocol != nil && (d.Protocol.External != nil) != r.keepsProtocol() {
@@ -154,6 +171,11 @@ func (r *rows) missing(to stage) string {
 		}
 	}
 	return ""
+}
+
+// numbered tells whether a document gets a number of its own: what we make of a presentation, and what proves a payment, does not.
+func numbered(d application.Document) bool {
+	return d.Kind != application.ReceiptDocument && d.Kind != application.PaymentDocument
 }
 
 // unread says whether messages that the citizen wrote are missing in the case.
@@ -225,11 +247,14 @@ func (r *rows) envelopes() []queue.Envelope {
 		list = append(list, queue.Envelope{Version: queue.Version, Kind: string(kind), PK: key.PK, SK: key.SK})
 	}
 	for _, d := range r.documents {
-		if d.Kind == application.ReceiptDocument {
+		if !numbered(d) {
 			continue
 		}
 		if d.Kind == application.ApplicationDocument {
 			add(step.Receipt, step.Receipt, d.At, d.ID)
+		}
+		if d.Kind == application.ApplicationDocument && r.fee != nil {
+			add(step.Verify, step.Verify, d.At, d.ID)
 		}
 		add(step.Register, step.Register, d.At, d.ID)
 		if r.handed || d.Protocol != nil {

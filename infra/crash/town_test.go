@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"sportello/infra/road"
@@ -30,7 +31,9 @@ type town struct {
 	*road.Cloud
 	table         *dynamodb.Client
 	queue         *sqs.Client
+	objects       *s3.Client
 	cases, ledger string // the names of the tables
+	archive       string // of the bucket
 	lanes         []*lane
 
 	pulse pulse
@@ -83,6 +86,16 @@ func (w *town) connect(ctx context.Context) error {
 	}
 	w.table = dynamodb.NewFromConfig(config, func(o *dynamodb.Options) { o.BaseEndpoint = &w.DynamoDB })
 	w.queue = sqs.NewFromConfig(config, func(o *sqs.Options) { o.BaseEndpoint = &w.SQS })
+	w.objects = s3.NewFromConfig(config, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = &w.S3, true })
+	buckets, err := w.objects.ListBuckets(ctx, &s3.ListBucketsInput{})
+	if err != nil {
+		return err
+	}
+	for _, b := range buckets.Buckets {
+		if strings.Contains(*b.Name, "archive") {
+			w.archive = *b.Name
+		}
+	}
 	tables, err := w.table.ListTables(ctx, &dynamodb.ListTablesInput{})
 	if err != nil {
 		return err

@@ -20,14 +20,14 @@ import (
 
 // whole holds the invariants to the town as a whole, once everything has ended.
 func (w *town) whole(ctx context.Context) error {
-	if err := w.kept(ctx); err != nil {
+	if err := errors.Join(w.ended(ctx), w.kept(ctx)); err != nil {
 		return err
 	}
 	output, err := road.Verify(ctx, root+"/.local/bin/verify", w.Cloud)
 	if err == nil {
 		fmt.Print(output)
 	}
-	return errors.Join(err, w.paid(ctx), w.alive(ctx), w.known(ctx), w.rated(ctx), w.each(func(l *lane) error {
+	return errors.Join(err, w.paid(ctx), w.balanced(ctx), w.alive(ctx), w.known(ctx), w.rated(ctx), w.each(func(l *lane) error {
 		return errors.Join(l.closed(ctx), l.accounted(ctx))
 	}))
 }
