@@ -103,7 +103,8 @@ func (w *World) forget() {
 	w.now, w.inject.Off = today, off
 }
 
-// regret leaves price lists of the year before that were presented, never paid for and taken back: they are removed in the course of this one.
+// regret leaves price lists of the year before that were presented, never paid for and taken back: they are removed in the course of this one, from its
+// fourth day on. Their receipts are made by then.
 func (w *World) regret() {
 	today, off := w.now, w.inject.Off
 	w.inject.Off = true
@@ -116,7 +117,7 @@ func (w *World) regret() {
 		e := &errand{
 			World: w, who: p, profile: p.Profiles[at], chamber: w.chambers[n%len(w.chambers)].ID, service: priceList, key: fmt.Sprintf("key-%d", w.life.Uint64()),
 		}
-		w.now = today.AddDate(0, 0, -365).Add(time.Duration(w.life.Int64N(int64(time.Duration(w.Days) * 24 * time.Hour)))).Truncate(time.Millisecond)
+		w.now = today.AddDate(0, 0, -362).Add(time.Duration(w.life.Int64N(int64(time.Duration(w.Days) * 24 * time.Hour)))).Truncate(time.Millisecond)
 		_ = w.call("create draft", "", func(i *instance) error {
 			v, err := i.drafts.Create(context.Background(), p.Applicant, e.chamber, e.service, e.profile.ID)
 			e.id, e.version = v.ID, v.Version
