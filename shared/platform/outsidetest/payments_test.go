@@ -73,7 +73,7 @@ func TestPaymentInstitute(t *testing.T) {
 		t.Fatalf("%+v, %v", n, err)
 	}
 	s, err := client.Status(t.Context(), p.Organization, p.IUPD)
-	if err != nil || s.Paid == nil || s.Paid.Receipt != n.Receipt || s.Paid.Cents != n.Cents || !s.Paid.PaidAt.Equal(n.PaidAt) {
+	if err != nil || len(s.Paid) != 1 || s.Paid[0].Receipt != n.Receipt || s.Paid[0].Cents != n.Cents || !s.Paid[0].PaidAt.Equal(n.PaidAt) {
 		t.Errorf("asked, it says %+v, %v; told, %+v", s.Paid, err, n)
 	}
 	if err := client.Close(t.Context(), p.Organization, p.IUPD); err != nil {
