@@ -124,6 +124,19 @@ func (s stamper) Stamp(_ context.Context, content []byte) ([]byte, error) {
 // file is the evidence file of a case whose day is sealed. It is answered in the portal: the kit's certified mail is nobody's.
 func file(t *testing.T) []byte {
 	t.Helper()
+	w := desk(t)
+	w.Registered()
+	id := w.Decided("domicile", "portal")
+	w.Registered()
+	w.Pass(24 * time.Hour)
+	w.CloseDays()
+	w.Rest()
+	return must(w.Evidence.Make(t.Context(), must(casefile.Load(t.Context(), w.Applications, id))))
+}
+
+// desk is a world whose seals, stamps and receipts are real.
+func desk(t *testing.T) *flowtest.World {
+	t.Helper()
 	w := flowtest.New(t)
 	a := world().seal
 	seals := must(sealing.New(a, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})))
@@ -137,13 +150,24 @@ func file(t *testing.T) []byte {
 	w.Receipts.Seal = func(ctx context.Context, printed []byte, _ application.Application, at time.Time) ([]byte, error) {
 		return seals.PDF(ctx, printed, sealing.Note{At: at, Name: "Sportello", Reason: "Ricevuta"})
 	}
-	w.Registered()
+	return w
+}
+
+// A file that is made before the day is closed says what it lacks, and holds; when it does not say so, that is named.
+func TestHoldsEarly(t *testing.T) {
+	w := desk(t)
 	id := w.Decided("domicile", "portal")
-	w.Registered()
-	w.Pass(24 * time.Hour)
-	w.CloseDays()
-	w.Rest()
-	return must(w.Evidence.Make(t.Context(), must(casefile.Load(t.Context(), w.Applications, id))))
+	data := must(w.Evidence.Make(t.Context(), must(casefile.Load(t.Context(), w.Applications, id))))
+	r := verify.Check(data, world().trust)
+	if !r.OK || !strings.Contains(strings.Join(r.Missing, "\n"), "sigillo del registro del 2026-11-23") {
+		t.Errorf("%v, %q", r.Broken, r.Missing)
+	}
+	silent := verify.Rewrite(data, func(list string) string {
+		return strings.Replace(list, "sigillo del registro del 2026-11-23", "altro", 1)
+	})
+	if r = verify.Check(silent, world().trust); r.OK || !strings.Contains(r.Broken.Error(), "non dice che manca: sigillo del registro del 2026-11-23") {
+		t.Errorf("what is missing is not said: %v", r.Broken)
+	}
 }
 
 func TestHolds(t *testing.T) {
