@@ -166,7 +166,9 @@ func unbought(at stage) bool {
 
 // unsettled says what is still missing for a case to have settled at a stage at which it is not paid for.
 func (r *rows) unsettled(to stage) string {
-	want := map[stage]application.State{unpaid: application.AwaitingPayment, repaid: application.AwaitingPayment, renounced: application.Withdrawn, expired: application.Expired}
+	want := map[stage]application.State{
+		unpaid: application.AwaitingPayment, repaid: application.AwaitingPayment, renounced: application.Withdrawn, expired: application.Expired,
+	}
 	waits := 0
 	if want[to] == application.AwaitingPayment {
 		waits = 1

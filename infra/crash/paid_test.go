@@ -114,10 +114,12 @@ var demandPoints = []point{
 		func(f *filed) road.Fault { return commits(submitting, "PAY#"+f.iuv()) }).presentedAgain(),
 	priced("PAY / provider not called", "checkout noted", listed, unpaid, presenting, noting(paying, "opened"), killedBefore, killedAfter).repeated(),
 	priced("PAY / provider not called", "position made", listed, unpaid, presenting, opening(paying)).repeated(),
-	priced("PAY / provider not called", "noted by the sweep", listed, unpaid, (*filed).submit, noting(sweeping, "opened"), killedBefore, killedAfter).
-		presentedAgain(),
-	priced("PAY / provider not called", "position made by the sweep", listed, unpaid, (*filed).submit, opening(sweeping), silentOnce, lostOnce, killedBefore, killedAfter),
-	priced("PAY / provider not called", "put off until it is asked", listed, unpaid, (*filed).submit, nth(2, noting(sweeping, "opened")), killedBefore, killedAfter),
+	priced("PAY / provider not called", "noted by the sweep", listed, unpaid, (*filed).submit, noting(sweeping, "opened"),
+		killedBefore, killedAfter).presentedAgain(),
+	priced("PAY / provider not called", "position made by the sweep", listed, unpaid, (*filed).submit, opening(sweeping),
+		silentOnce, lostOnce, killedBefore, killedAfter),
+	priced("PAY / provider not called", "put off until it is asked", listed, unpaid, (*filed).submit, nth(2, noting(sweeping, "opened")),
+		killedBefore, killedAfter),
 }
 
 // presentedAgain has the person go on to the payment, whatever was answered.
@@ -163,8 +165,10 @@ var backPoints = []point{
 // asked, for we do not hear.
 var (
 	refundPoints = []point{
-		priced("refund ordered / not noted", "refund ordered", unpaid, repaid, pay(wrongAmount), ordering, silentOnce, lostOnce, killedBefore, killedAfter),
-		priced("refund ordered / not noted", "order noted", unpaid, repaid, pay(wrongAmount), noting(sweeping, "ordered"), failsAfter, killedBefore, killedAfter),
+		priced("refund ordered / not noted", "refund ordered", unpaid, repaid, pay(wrongAmount), ordering,
+			silentOnce, lostOnce, killedBefore, killedAfter),
+		priced("refund ordered / not noted", "order noted", unpaid, repaid, pay(wrongAmount), noting(sweeping, "ordered"),
+			failsAfter, killedBefore, killedAfter),
 	}
 	returnPoints = []point{
 		priced("refund ordered / not noted", "return told, archived", unpaid, repaid, pay(wrongAmount), nth(2, archiving(paying)), killedBefore, killedAfter),
@@ -180,9 +184,12 @@ var (
 var renouncedPoints = []point{
 	priced("application withdrawn unpaid", "withdrawal commit", unpaid, renounced, (*filed).withdraw,
 		func(f *filed) road.Fault { return commits(exchanging, f.id) }).repeated(),
-	priced("application withdrawn unpaid", "position closed", unpaid, renounced, (*filed).withdraw, invalidating, silentOnce, lostOnce, killedBefore, killedAfter),
-	priced("application withdrawn unpaid", "closing noted", unpaid, renounced, (*filed).withdraw, noting(sweeping, "closed"), lostOnce, killedBefore, killedAfter),
-	priced("application withdrawn unpaid", "paid all the same", unpaid, renounced, acts((*filed).withdraw, pay(moneyTooLate)), refusing, failsAfter, killedAfter),
+	priced("application withdrawn unpaid", "position closed", unpaid, renounced, (*filed).withdraw, invalidating,
+		silentOnce, lostOnce, killedBefore, killedAfter),
+	priced("application withdrawn unpaid", "closing noted", unpaid, renounced, (*filed).withdraw, noting(sweeping, "closed"),
+		lostOnce, killedBefore, killedAfter),
+	priced("application withdrawn unpaid", "paid all the same", unpaid, renounced, acts((*filed).withdraw, pay(moneyTooLate)), refusing,
+		failsAfter, killedAfter),
 	priced("application withdrawn unpaid", "after the wrong sum", repaid, renounced, (*filed).withdraw,
 		func(f *filed) road.Fault { return commits(exchanging, f.id) }, killedAfter).repeated(),
 }

@@ -6,7 +6,7 @@ import "context"
 type Fault struct {
 	ID       string `json:"id,omitempty"`
 	Function string `json:"function"`
-	Service  string `json:"service"` // dynamodb, s3, sqs, kms, ssm, smtp, imap
+	Service  string `json:"service"` // dynamodb, s3, sqs, kms, ssm, smtp, imap, institute
 	Action   string `json:"action"`
 	Match    string `json:"match,omitempty"` // regular expression on body, or on path and query
 	Nth      int    `json:"nth,omitempty"`
