@@ -214,7 +214,8 @@ func TestIs(t *testing.T) {
 	}
 }
 
-// Files made to cost their reader: each must be answered soon, whatever the answer.
+// Files made to cost their reader: each must be answered, whatever the answer. Read in linear time they take tenths of a second; by the square of
+// their size, hours: the bound between the two is no measure of the machine.
 func TestHostile(t *testing.T) {
 	const size = 4 << 20
 	for name, text := range map[string]string{
@@ -231,7 +232,7 @@ func TestHostile(t *testing.T) {
 	} {
 		start := time.Now()
 		r := inspect.Bytes([]byte("%PDF-1.7\n" + text))
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 2*time.Minute {
 			t.Errorf("%s: %v, %+v", name, took, r)
 		}
 	}
