@@ -134,7 +134,7 @@ func (d *Desk) Settle(ctx context.Context, e queue.Envelope) error {
 		if err != nil {
 			return err
 		}
-		found, open, err := d.look(ctx, c)
+		found, open, err := d.look(ctx, c, owed.Event)
 		if err != nil {
 			return err
 		}
@@ -159,8 +159,8 @@ func (d *Desk) Settle(ctx context.Context, e queue.Envelope) error {
 	})
 }
 
-// look verifies the files whose verdict is owed; open tells whether one of them still is.
-func (d *Desk) look(ctx context.Context, c casefile.Case) (found []verdict, open bool, err error) {
+// look verifies the files whose verdict is owed since an event, presentation or decision; open tells whether one of them still is.
+func (d *Desk) look(ctx context.Context, c casefile.Case, event string) (found []verdict, open bool, err error) {
 	items, err := table.All(ctx, d.Table, table.Query{PK: layout.Application(c.ID), Prefix: layout.AttachmentPrefix})
 	if err != nil {
 		return nil, false, err
@@ -170,12 +170,12 @@ func (d *Desk) look(ctx context.Context, c casefile.Case) (found []verdict, open
 		if err != nil {
 			return nil, false, err
 		}
-		if !Pending([]application.Attachment{a}) || a.Field == application.OfficeFile && a.Used == "" {
-			continue
-		}
-		at := c.PresentedAt()
+		at, mine := c.PresentedAt(), event == c.Submission.Event && a.Field != application.OfficeFile
 		if a.Field == application.OfficeFile && c.Outcome != nil {
-			at = c.Outcome.At
+			at, mine = c.Outcome.At, a.Used == event
+		}
+		if !mine || !Pending([]application.Attachment{a}) {
+			continue
 		}
 		report, err := Look(ctx, d.Documents, d.Verifier, c.Service, c.ID, a, at)
 		if err != nil {
