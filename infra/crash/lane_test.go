@@ -104,6 +104,18 @@ func (l *lane) ask(ctx context.Context, method, path string, in, out any, header
 	return l.citizen.Call(ctx, method, path, in, out, header)
 }
 
+// read downloads a document of the case, as ask asks.
+func (f *filed) read(ctx context.Context, document string) ([]byte, error) {
+	data, err := f.citizen.Download(ctx, f.path("/documents/"+document))
+	if road.Status(err) != http.StatusUnauthorized {
+		return data, err
+	}
+	if err := f.enter(ctx); err != nil {
+		return nil, err
+	}
+	return f.citizen.Download(ctx, f.path("/documents/"+document))
+}
+
 func (f *filed) path(rest string) string { return "/api/v1/applications/" + f.id + rest }
 func (f *filed) desk(rest string) string { return "/chamber/v1/applications/" + f.id + rest }
 

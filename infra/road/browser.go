@@ -214,7 +214,7 @@ func (b *Browser) Download(ctx context.Context, path string) ([]byte, error) {
 	defer answer.Body.Close()
 	data, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("downloading %s: %s", path, answer.Status)
+		err = &Problem{Status: answer.StatusCode, Detail: answer.Status, path: "GET " + path}
 	}
 	return data, err
 }
