@@ -89,26 +89,34 @@ func (c *checking) attached() error {
 		if a.Report == "" {
 			continue
 		}
-		body, err := c.file(a.Report, "signature-report")
-		if err != nil {
+		if err := c.verdict(a.Report, "firma dell'allegato ("+a.Role+")", a.SHA256, a.Size); err != nil {
 			return err
 		}
-		var r struct {
-			Verdict string `json:"verdict"`
-			Text    string `json:"text"`
-			SHA256  string `json:"sha256"`
-			Size    int64  `json:"size"`
-		}
-		if err := json.Unmarshal(body, &r); err != nil || r.SHA256 != a.SHA256 || r.Size != a.Size {
-			return finding.At(a.Report, "", "la verifica della firma è di un altro file")
-		}
-		c.holds("firma dell'allegato (%s): la verifica fatta allora riguarda proprio questo file; esito allora: %s", a.Role, r.Verdict)
-		c.leaveFile(a.Report, "firme/*.json", "sono ciò che lo sportello trovò; la prova è la firma dentro il file, che chiunque può verificare di nuovo")
 	}
 	return nil
 }
 
-var documentShape = regexp.MustCompile(`^documenti/[0-9]{2,}-([a-z-]+)\.[a-z0-9]+$`)
+// verdict: what was found then of a file's signatures is of that very file.
+func (c *checking) verdict(path, what, sha256 string, size int64) error {
+	body, err := c.file(path, "signature-report")
+	if err != nil {
+		return err
+	}
+	var r struct {
+		Verdict string `json:"verdict"`
+		Text    string `json:"text"`
+		SHA256  string `json:"sha256"`
+		Size    int64  `json:"size"`
+	}
+	if err := json.Unmarshal(body, &r); err != nil || r.SHA256 != sha256 || r.Size != size {
+		return finding.At(path, "", "la verifica della firma è di un altro file")
+	}
+	c.holds("%s: la verifica fatta allora riguarda proprio questo file; esito allora: %s", what, r.Verdict)
+	c.leaveFile(path, "firme/*.json", "sono ciò che lo sportello trovò; la prova è la firma dentro il file, che chiunque può verificare di nuovo")
+	return nil
+}
+
+var documentShape = regexp.MustCompile(`^documenti/([0-9]{2,})-([a-z-]+)\.[a-z0-9]+$`)
 
 // documents of the case: registered ones by their record, the receipt by its seal.
 func (c *checking) documents() error {
@@ -116,7 +124,8 @@ func (c *checking) documents() error {
 		if !strings.HasPrefix(l.Path, "documenti/") {
 			continue
 		}
-		if !documentShape.MatchString(l.Path) || documentShape.FindStringSubmatch(l.Path)[1] != l.Role {
+		name := documentShape.FindStringSubmatch(l.Path)
+		if name == nil || name[2] != l.Role {
 			return finding.At(manifestName, l.Path, "il documento non è del tipo che dice il suo nome")
 		}
 		body, err := c.file(l.Path, l.Role)
@@ -125,6 +134,11 @@ func (c *checking) documents() error {
 		}
 		if err := c.document(l, body); err != nil {
 			return err
+		}
+		if report := "firme/documento-" + name[1] + ".json"; c.contents[report] != nil {
+			if err := c.verdict(report, "firma di "+l.Path, l.SHA256, int64(l.Size)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

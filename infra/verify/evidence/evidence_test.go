@@ -230,6 +230,27 @@ func lacks(what, sha256 string) string {
 	return "\n    {\n      \"what\": \"" + what + "\",\n      \"why\": \"x\"" + sha256 + "\n    }"
 }
 
+// What was found of the signature of the act that decides is in the file, and of no other file.
+func TestActVerified(t *testing.T) {
+	w := desk(t)
+	id := w.InProgress("domicile", "portal")
+	act := w.OfficeFileOf(id, flowtest.SignedBy(w.Officer().TaxCode))
+	w.Must(func() error {
+		_, err := w.Office.Decide(t.Context(), w.Officer(), id, "founded", "Fondato.", act)
+		return err
+	})
+	w.Settle()
+	data := must(w.Evidence.Make(t.Context(), must(casefile.Load(t.Context(), w.Applications, id))))
+	r := verify.Check(data, world().trust)
+	if said := strings.Join(r.Holds, "\n"); !r.OK || !strings.Contains(said, "firma di documenti/03-outcome.pdf: la verifica fatta allora riguarda proprio questo file; esito allora: valid") {
+		t.Fatalf("%v\n%s", r.Broken, said)
+	}
+	other := verify.Replace(data, "firme/documento-03.json", []byte(`{"verdict":"valid","sha256":"`+strings.Repeat("0", 64)+`","size":1}`))
+	if r := verify.Check(other, world().trust); r.OK || !strings.Contains(r.Broken.Error(), "firme/documento-03.json") {
+		t.Errorf("of another file: %v", r.Broken)
+	}
+}
+
 // What somebody would do who wants to deceive: each is named.
 func TestDeceived(t *testing.T) {
 	data := file(t)

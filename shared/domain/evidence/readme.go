@@ -41,7 +41,7 @@ COSA CONTIENE
 
 manifest.json     l'elenco dei file con le impronte SHA-256 e i collegamenti fra loro
 istanza.json      l'istanza come è stata presentata: la sua impronta SHA-256 è quella registrata al protocollo
-firme/            che cosa lo sportello ha trovato sulle firme dei file allegati
+firme/            che cosa lo sportello ha trovato sulle firme dei file allegati e dell'atto che decide
 documenti/        la ricevuta, l'esito e gli altri documenti della pratica
 registro/         le registrazioni di protocollo della pratica, come stanno nell'archivio
 registro/giorni/  per ogni giorno: la dichiarazione di chiusura del registro (statement.json), il sigillo elettronico

@@ -18,6 +18,7 @@ import (
 	"sportello/shared/domain/layout"
 	"sportello/shared/domain/problem"
 	"sportello/shared/domain/register"
+	"sportello/shared/domain/signature"
 	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/platform/archive"
@@ -82,6 +83,7 @@ type making struct {
 	b    evidence.Builder
 	last time.Time // of the facts inside
 	days map[string]*register.Leaves
+	acts map[string]*signature.Report // on the office's documents, by their ids
 }
 
 // Make writes the evidence file of a registered case. The same facts give the same bytes.
@@ -89,7 +91,7 @@ func (d *Desk) Make(ctx context.Context, c casefile.Case) ([]byte, error) {
 	if c.Protocol == nil || c.Submission == nil {
 		return nil, problem.New(problem.Conflict, "L'istanza non ha ancora un numero di protocollo: il fascicolo di prova si può scaricare da quando lo ha.")
 	}
-	m := &making{Desk: d, ctx: ctx, c: c, last: c.UpdatedAt, days: map[string]*register.Leaves{}}
+	m := &making{Desk: d, ctx: ctx, c: c, last: c.UpdatedAt, days: map[string]*register.Leaves{}, acts: map[string]*signature.Report{}}
 	m.b.Application, m.b.Chamber, m.b.Service = c.ID, c.Chamber, c.Service
 	for _, gather := range []func() error{m.snapshot, m.attachments, m.documents, m.mail} {
 		if err := gather(); err != nil {
@@ -129,7 +131,7 @@ func (m *making) read(key string) ([]byte, error) {
 	return io.ReadAll(object.Body)
 }
 
-// attachments lists the applicant's files, with what was found of their signatures.
+// attachments lists the applicant's files, with what was found of their signatures; what was found of the office's is kept for its documents.
 func (m *making) attachments() error {
 	files, err := casefile.Rows[application.Attachment](m.ctx, m.Table, m.c.ID, layout.AttachmentPrefix)
 	if err != nil {
@@ -137,6 +139,9 @@ func (m *making) attachments() error {
 	}
 	for _, f := range files {
 		ofForm := f.Field != application.OfficeFile && f.Field != application.ReplyFile
+		if f.Field == application.OfficeFile && f.Used != "" && f.Signature != nil {
+			m.acts[f.Used] = f.Signature
+		}
 		if !f.Complete || f.Field == application.OfficeFile || !ofForm && f.Used == "" {
 			continue
 		}
@@ -144,16 +149,23 @@ func (m *making) attachments() error {
 			Role: f.Field, Name: f.Name, Size: f.Size, SHA256: f.SHA256, MediaType: f.MediaType, Filed: cmp.Or(f.Used, m.c.Submission.Event),
 		}
 		if f.Signature != nil {
-			report, err := json.MarshalIndent(f.Signature, "", "  ")
-			if err != nil {
-				return fmt.Errorf("writing signature report: %w", err)
+			if a.Report, err = m.report(fmt.Sprintf("firme/%02d.json", len(m.b.Attachments)+1), f.Signature); err != nil {
+				return err
 			}
-			a.Report = m.b.Add(evidence.Report, fmt.Sprintf("firme/%02d.json", len(m.b.Attachments)+1), append(report, '\n'))
-			m.at(f.Signature.CheckedAt)
 		}
 		m.b.Attachments = append(m.b.Attachments, a)
 	}
 	return nil
+}
+
+// report puts in what was found of the signatures of a file.
+func (m *making) report(path string, found *signature.Report) (string, error) {
+	body, err := json.MarshalIndent(found, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("writing signature report: %w", err)
+	}
+	m.at(found.CheckedAt)
+	return m.b.Add(evidence.Report, path, append(body, '\n')), nil
 }
 
 // ends are the ends of file names.
@@ -189,6 +201,11 @@ func (m *making) documents() error {
 			return err
 		}
 		m.b.Add(evidence.Role(d.Kind), fmt.Sprintf("documenti/%02d-%s.%s", n+1, d.Kind, cmp.Or(ends[d.MediaType], "bin")), body)
+		if found := m.acts[d.ID]; found != nil {
+			if _, err := m.report(fmt.Sprintf("firme/documento-%02d.json", n+1), found); err != nil {
+				return err
+			}
+		}
 	}
 	return m.records(places)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sportello/shared/domain/register"
 	"sportello/shared/domain/signature"
 )
 
@@ -39,7 +40,8 @@ func (s *Signatures) Verify(_ context.Context, file io.ReaderAt, size int64, at 
 		return signature.Report{}, err
 	}
 	r := signature.Report{
-		Schema: signature.Schema, Format: signature.PAdES, Verdict: signature.Valid, Code: signature.OK, CheckedAt: s.Now(), ReferenceTime: at, Size: size,
+		Schema: signature.Schema, Format: signature.PAdES, Verdict: signature.Valid, Code: signature.OK, CheckedAt: s.Now(), ReferenceTime: at,
+		SHA256: register.Digest(body), Size: size,
 	}
 	if strings.Contains(string(body), Wrapped) {
 		r.Format, r.Envelopes, r.ContentType = signature.CAdES, 1, "text/plain"
