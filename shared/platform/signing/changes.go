@@ -88,6 +88,7 @@ type changes struct {
 	signatures map[int]*signed // later signatures, by the numbers of the objects that hold them
 	store      map[int]bool    // numbers of what the signed revision's store is made of
 	shown      map[int]bool    // numbers that the signed revision names elsewhere than as its metadata or in its store
+	written    bool            // the signed revision has something that may be drawn with the form's own resources
 }
 
 func (c *changes) check(sections []pdffile.Section) error {
@@ -143,6 +144,7 @@ func (c *changes) names(added map[int]bool) error {
 			}
 			return nil
 		}
+		c.written = c.written || written(o)
 		if o, err = c.shows(number, o); err != nil {
 			return err
 		}
@@ -323,9 +325,59 @@ func (c *changes) storeValue(o any) bool {
 	return err == nil && ok && storeDict(d)
 }
 
-// form may gain signature fields that are signed.
+// form may gain signature fields that are signed, and the font and resources that several programs lay by for fields of text whenever they sign:
+// where the signed revision has nothing that is drawn with them, they show nothing.
 func (c *changes) form(x, y pdffile.Dict) bool {
-	return sameBut(x, y, "Fields", "SigFlags") && c.extendedValue(x["Fields"], y["Fields"])
+	if !sameBut(x, y, "Fields", "SigFlags", "DA", "DR") || !c.extendedValue(x["Fields"], y["Fields"]) {
+		return false
+	}
+	if same(x["DA"], y["DA"]) && same(x["DR"], y["DR"]) {
+		return true
+	}
+	return !c.written && gained(x["DA"], y["DA"], 0) && gained(x["DR"], y["DR"], maxResources)
+}
+
+// maxResources is how deep resources are nested: their kinds, the names of one kind.
+const maxResources = 2
+
+// gained tells whether resources only grew.
+func gained(x, y any, depth int) bool {
+	if x == nil || same(x, y) {
+		return true
+	}
+	before, ok1 := x.(pdffile.Dict)
+	after, ok2 := y.(pdffile.Dict)
+	if !ok1 || !ok2 || depth == 0 {
+		return false
+	}
+	for key, value := range before {
+		if !gained(value, after[key], depth-1) {
+			return false
+		}
+	}
+	return true
+}
+
+// written tells whether something in an object may be drawn with the form's own resources: what is filled into a field or written as a note, and a
+// drawing that brings no resources.
+func written(o any) bool {
+	switch v := o.(type) {
+	case pdffile.Array:
+		return slices.ContainsFunc(v, written)
+	case *pdffile.Stream:
+		return v.Dict["BBox"] != nil && v.Dict["Resources"] == nil || written(v.Dict)
+	case pdffile.Dict:
+		signs := v["FT"] == pdffile.Name("Sig")
+		if !signs && (v["FT"] != nil || v["DA"] != nil && v["Subtype"] != nil) {
+			return true
+		}
+		for _, one := range v {
+			if written(one) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // extendedValue compares two lists that may be elsewhere.

@@ -113,6 +113,27 @@ var deceptions = []struct {
 		at := bytes.LastIndex(two, []byte("/Size 1000 /Root"))
 		return slices.Concat(two[:at], fmt.Appendf(nil, "/XRefStm %d ", bytes.LastIndex(two, []byte("51 0 obj"))), two[at:])
 	}},
+	{"another font for a field of text", func(s scene) []byte {
+		form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [8 0 R] /NeedAppearances true%s >> >>"
+		doc := signingtest.Update(signingtest.PDF("x"), map[int]string{1: fmt.Sprintf(form, ""), 3: strings.Replace(onPage(""), "11 0 R", "8 0 R", 1),
+			8: "<< /Type /Annot /Subtype /Widget /FT /Tx /T (prezzo) /V (100) /DA (/F1 12 Tf 0 g) /Rect [0 0 90 20] /P 3 0 R >>"})
+		one := signingtest.Sign(doc, 10, pdfStyle{Unreachable: true}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{1: fmt.Sprintf(form, " /DR << /Font << /F1 40 0 R >> >>"), 40: strings.Replace(font, "Helvetica", "Symbol", 1)})
+	}},
+	{"resources for a drawing that has none", func(s scene) []byte {
+		form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /SigFlags 3 /Fields [8 0 R]%s >> >>"
+		doc := signingtest.Update(signingtest.PDF("x"), map[int]string{1: fmt.Sprintf(form, ""), 3: strings.Replace(onPage(""), "11 0 R", "8 0 R", 1),
+			8: "<< /Type /Annot /Subtype /Widget /FT /Sig /T (vuota) /Rect [0 0 90 20] /P 3 0 R /AP << /N 9 0 R >> >>",
+			9: signingtest.Stream("/Type /XObject /Subtype /Form /BBox [0 0 90 20]", []byte("/Fm0 Do"))})
+		one := signingtest.Sign(doc, 10, pdfStyle{Unreachable: true}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{1: fmt.Sprintf(form, " /DR << /XObject << /Fm0 40 0 R >> >>"), 40: drawn})
+	}},
+	{"other resources in place of those laid by", func(s scene) []byte {
+		form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /DR << /Font << /Helv %d 0 R >> >> >> >>"
+		doc := signingtest.Update(signingtest.PDF("x"), map[int]string{1: fmt.Sprintf(form, 8), 8: font})
+		one := signingtest.Sign(doc, 10, pdfStyle{Unreachable: true}, s.person(options{}))
+		return signingtest.Update(one, map[int]string{1: fmt.Sprintf(form, 40), 40: strings.Replace(font, "Helvetica", "Symbol", 1)})
+	}},
 	{"a page in place of a field", func(s scene) []byte {
 		doc := signingtest.Update(signingtest.PDF("x"), map[int]string{2: "<< /Type /Pages /Kids 30 0 R /Count 2 >>", 30: "[3 0 R]"})
 		one := signingtest.Sign(doc, 10, pdfStyle{}, s.person(options{}))

@@ -86,6 +86,16 @@ const (
 )
 
 // cases: each makes a file; the code and a part of the sentence say what must be found.
+const font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+
+// laid signs a second time, visibly, and writes more into the form than that needs.
+func laid(s scene, one []byte, more string) []byte {
+	return signingtest.Sign(one, 20, pdfStyle{Unreachable: true, Also: map[int]string{
+		1: "<< /Type /Catalog /Pages 2 0 R /AcroForm << /SigFlags 3 /Fields [ 11 0 R 21 0 R] " + more + " >> >>",
+		3: onPage(" 21 0 R"), 21: fmt.Sprintf(overlay, 20, 22), 22: drawn, 23: font,
+	}}, s.person(options{Name: "Marco Bianchi", TaxCode: "BNCMRC75C10F205K"}))
+}
+
 var cases = []struct {
 	name string
 	file func(s scene) []byte
@@ -389,6 +399,16 @@ var cases = []struct {
 		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))
 		return signingtest.Sign(one, 20, pdfStyle{}, s.person(options{Name: "Marco Bianchi", TaxCode: "BNCMRC75C10F205K"}))
 	}, signature.OK, "Le 2 firme sono valide: Giulia Rinaldi e Marco Bianchi."},
+	{"PAdES, two, the second seen and by a program that lays resources by", func(s scene) []byte {
+		one := signingtest.Sign(signingtest.PDF("x"), 10, pdfStyle{}, s.person(options{}))
+		return laid(s, one, "/DA (/Helv 0 Tf 0 g ) /DR << /Font << /Helv 23 0 R >> >>")
+	}, signature.OK, "Le 2 firme sono valide"},
+	{"PAdES, two, the second adds to the resources laid by", func(s scene) []byte {
+		doc := signingtest.PDF("x", "/AcroForm << /SigFlags 3 /Fields [ 11 0 R] /DA (/Helv 0 Tf 0 g ) /DR << /Font << /Helv 24 0 R >> >> >>")
+		doc = signingtest.Update(doc, map[int]string{3: onPage(""), 24: font, 11: "<< /Type /Annot /Subtype /Widget /FT /Sig /T (Firma11) /Rect [0 0 0 0] /P 3 0 R >>"})
+		one := signingtest.Sign(doc, 10, pdfStyle{UseField: 11}, s.person(options{}))
+		return laid(s, one, "/DA (/Helv 0 Tf 0 g ) /DR << /Font << /Helv 24 0 R /ZaDb 23 0 R >> /XObject << /FRM 22 0 R >> >>")
+	}, signature.OK, "Le 2 firme sono valide"},
 	{"PAdES in a field that was there", func(s scene) []byte {
 		empty := signingtest.PDF("x", "/AcroForm << /SigFlags 3 /Fields [8 0 R] >>")
 		empty = signingtest.Update(empty, map[int]string{8: "<< /Type /Annot /Subtype /Widget /FT /Sig /T (Firma8) /Rect [0 0 0 0] /F 132 /P 3 0 R >>"})
