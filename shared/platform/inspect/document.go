@@ -122,7 +122,7 @@ func mentions(raw []byte) (found *Finding) {
 			found = refused(Launch)
 		case "EmbeddedFile", "FileAttachment":
 			found = refused(EmbeddedFile)
-		case "RichMedia", "RichMediaExecute", "Rendition", "Screen":
+		case "RichMedia", "RichMediaExecute", "Rendition": // not Screen: a way of mixing colours has that name, and a screen plays renditions
 			found = refused(RichMedia)
 		default:
 			return nil

@@ -128,6 +128,8 @@ func TestInspect(t *testing.T) {
 		"content of another file": {with(signingtest.Stream("/F (http://example.org/a)", nil)), inspect.PDF, "", inspect.Launch},
 		"sends by itself":         {signingtest.PDF("ciao", "/OpenAction << /S /GoTo /D [3 0 R] /Next [<< /S /SubmitForm /F (http://example.org) >>] >>"), inspect.PDF, "", inspect.OpenAction},
 		"odd but harmless":        {with("<< /A 1 /A 2 >>"), inspect.PDF, "", ""},
+		"odd, colours mixed":      {with("<< /A 1 /A 2 /BM /Screen >>"), inspect.PDF, "", ""},
+		"odd, a film on a screen": {with("<< /A 1 /A 2 /Subtype /Screen /A << /S /Rendition >> >>"), inspect.PDF, "", inspect.RichMedia},
 		"p7m of JavaScript":       {wrap(with("<< /S /JavaScript /JS (x) >>")), inspect.Signed, inspect.PDF, inspect.JavaScript},
 		"launch":                  {with("<< /S /Launch /F (cmd.exe) >>"), inspect.PDF, "", inspect.Launch},
 		"opens an address":        {signingtest.PDF("ciao", "/OpenAction << /S /URI /URI (http://example.org) >>"), inspect.PDF, "", inspect.OpenAction},
