@@ -102,14 +102,14 @@ func (o Officer) Check(c application.Application, office string) error {
 	if len(o.Offices) > 0 && !slices.Contains(o.Offices, office) {
 		return problem.Hidden()
 	}
-	if c.Against != "" && (o.Name == "" || named(c.Against, o.Name)) {
+	if c.Against != "" && (o.Name == "" || Named(c.Against, o.Name)) {
 		return problem.Hidden() // the officer complained of does not see the complaint, and who has no name here may be that officer
 	}
 	return nil
 }
 
-// named tells whether a text names a person: all parts of the person's name are in it, in any order and case, with or without accents.
-func named(text, person string) bool {
+// Named tells whether a text names a person: all parts of the person's name are in it, in any order and case, with or without accents.
+func Named(text, person string) bool {
 	words, parts := words(text), words(person)
 	for _, part := range parts {
 		if !slices.Contains(words, part) {

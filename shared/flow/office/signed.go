@@ -33,9 +33,14 @@ func (d *Desk) signed(ctx context.Context, who access.Officer, c casefile.Case, 
 }
 
 // stranger says in Italian why none of those who signed can have signed for the chamber; empty if one can. Whom a chamber's own system works for is its
-// word; who filed the case decides it in no way (L. 241/1990 art. 6-bis).
+// word; who filed the case decides it in no way, nor does who is complained of in it (L. 241/1990 art. 6-bis).
 func (d *Desk) stranger(ctx context.Context, who access.Officer, c casefile.Case, report signature.Report) (string, error) {
 	var names []string
+	for _, s := range report.Signers {
+		if c.Against != "" && access.Named(c.Against, s.Name) {
+			return fmt.Sprintf("Il documento è firmato da %s, che il reclamo nomina: deve firmarlo un'altra persona della Camera di commercio.", s.Name), nil
+		}
+	}
 	for _, s := range report.Signers {
 		if s.Verdict == signature.Invalid {
 			continue

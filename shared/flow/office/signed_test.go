@@ -117,6 +117,21 @@ func TestOutcomeOfAKeyOrOfAComplaint(t *testing.T) {
 	}
 }
 
+// Who is complained of does not sign what becomes of the complaint, through neither door, nor beside others.
+func TestOutcomeIsNotSignedByWhoIsComplainedOf(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.InProgress("officer", flowtest.Pietro)
+	who := w.Officer()
+	for _, key := range []string{"", "gestionale"} {
+		who.Key = key
+		_, err := w.Office.Decide(ctx, who, id, "founded", "Sì", w.OfficeFileOf(id, flowtest.SignedBy(flowtest.Pietro)))
+		flowtest.Refused(t, "complained of", err, problem.Invalid, "#/document")
+	}
+	if _, err := w.Office.Decide(ctx, who, id, "founded", "Sì", w.OfficeFileOf(id, flowtest.SignedBy(flowtest.Lucia))); err != nil {
+		t.Error(err)
+	}
+}
+
 // While nobody says what a signature is worth the act goes out; the verdict is asked for as of the decision, and a bad one is somebody's problem.
 func TestOutcomesVerdictIsOwed(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -149,6 +164,27 @@ func TestOutcomesVerdictIsOwed(t *testing.T) {
 			t.Errorf("%s: told %d times, %d owed", name, w.Told(id, application.SignatureVerified), len(w.Outbox()))
 		}
 		w.Check()
+	}
+}
+
+// Nobody asks the applicant for another paper because of the office's own act.
+func TestOutcomesVerdictNeverComes(t *testing.T) {
+	w, id := bought(t)
+	w.Signatures.Down = true
+	file := w.OfficeFileOf(id, flowtest.SignedBy(flowtest.Lucia))
+	w.Must(func() error {
+		_, err := w.Office.Decide(ctx, w.Officer(), id, "deposited", "Depositato.", file)
+		return err
+	})
+	for range 33 {
+		w.Pass(24 * time.Hour)
+		w.Sweep()
+		w.Settle()
+	}
+	list, err := problems.List(ctx, w.Applications, flowtest.Chamber)
+	n := slices.IndexFunc(list, func(p problems.Problem) bool { return p.Kind == problems.BadSignature })
+	if err != nil || n < 0 || list[n].Text != "La firma sul documento dell'esito non è stata verificabile in un mese di tentativi: decidere se comunicare un nuovo atto firmato." {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
 

@@ -213,9 +213,13 @@ func (d *Desk) tell(ctx context.Context, changes *casefile.Changes, c casefile.C
 
 // give hands the question to the office: nobody has answered in a month.
 func (d *Desk) give(ctx context.Context, changes *casefile.Changes, c casefile.Case, owed step.Owed) {
+	text := "La firma di un documento non è stata verificabile in un mese di tentativi: decidere se chiedere un'integrazione."
+	if c.Outcome != nil && c.Outcome.Event == owed.Event {
+		text = "La firma sul documento dell'esito non è stata verificabile in un mese di tentativi: decidere se comunicare un nuovo atto firmato."
+	}
 	change, ok, err := problems.Open(ctx, d.Table, c.Chamber, problems.Problem{
 		ID: "SIG-" + owed.Event, Kind: problems.BadSignature, At: d.Now(), Application: c.ID,
-		Text: "La firma di un documento non è stata verificabile in un mese di tentativi: decidere se chiedere un'integrazione.",
+		Text: text,
 	})
 	if ok || err != nil {
 		changes.Add(change, err)
