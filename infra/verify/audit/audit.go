@@ -96,6 +96,7 @@ type audit struct {
 	carried       map[string][][]byte // messages that delivery receipts carried back, by case and message
 	confirmations map[string]bool     // sent mail that a package or a receipt confirms, by key
 	digestOf      map[string]string   // packages, by application
+	parted        map[parted]bool     // payments whose case ended unpaid and was removed
 }
 
 func (a *audit) run() error {

@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"sportello/infra/verify/book"
 	"sportello/infra/verify/finding"
+	"sportello/infra/verify/source"
 )
 
 // noticeKey is a notice of payment as it came: under what number, by what digest, how written.
@@ -48,10 +50,14 @@ func content(raw []byte, kind string) string {
 }
 
 // unpaid tells whether what waited for its payment ended without: then nothing will ever be registered of it, and it is not lost.
-func (a *audit) unpaid(application string) (bool, error) {
+func (a *audit) unpaid(chamber string, p book.Pending) (bool, error) {
+	application := p.Application
 	row, there, err := rowOf(a.ctx, a.Applications, "APP#"+application, "META")
-	if err != nil || !there {
+	if err != nil {
 		return false, err
+	}
+	if !there {
+		return a.removed(chamber, p.PresentedAt)
 	}
 	var c struct {
 		State    string          `json:"state"`
@@ -63,4 +69,42 @@ func (a *audit) unpaid(application string) (bool, error) {
 		return false, finding.At("tabella pratiche, APP#"+application+"/META", "", "la riga non è leggibile")
 	}
 	return len(c.Fee) > 0 && len(c.Protocol) == 0 && (c.State == "expired" || c.State == "withdrawn" && len(c.CloseAt) == 0), nil
+}
+
+// parted is a payment of no case any more: whose, and when what it was for was presented.
+type parted struct {
+	chamber string
+	at      int64 // Unix milliseconds
+}
+
+// removed tells whether a case that ended unpaid was removed since, as it is after a year. Its payment's row stays, parted from it: closed, never paid,
+// and made at the very instant of presentation. A live table may have parted another since it was last read.
+func (a *audit) removed(chamber, presentedAt string) (bool, error) {
+	at, _ := book.ParseInstant(presentedAt)
+	wanted := parted{chamber, at.UnixMilli()}
+	if a.parted[wanted] {
+		return true, nil
+	}
+	a.parted = map[parted]bool{}
+	err := a.Applications.Scan(a.ctx, func(row source.Row) error {
+		if !strings.HasPrefix(row.PK, "PAY#") || row.SK != "META" {
+			return nil
+		}
+		var p struct {
+			Application string          `json:"application"`
+			Chamber     string          `json:"chamber"`
+			CreatedAt   time.Time       `json:"createdAt"`
+			Paid        json.RawMessage `json:"paid"`
+			Expired     json.RawMessage `json:"expired"`
+			Closed      bool            `json:"closed"`
+		}
+		if err := json.Unmarshal([]byte(row.Body), &p); err != nil {
+			return finding.At("tabella pratiche, "+row.PK+"/META", "", "la riga non è leggibile")
+		}
+		if p.Application == "" && p.Closed && len(p.Expired) > 0 && len(p.Paid) == 0 {
+			a.parted[parted{p.Chamber, p.CreatedAt.UnixMilli()}] = true
+		}
+		return nil
+	})
+	return a.parted[wanted], err
 }

@@ -42,6 +42,36 @@ func TestPaymentNotices(t *testing.T) {
 	}
 }
 
+// What ended unpaid and was removed a year later is not lost: its payment's row says so. Whatever else is gone is.
+func TestUnpaidAndRemoved(t *testing.T) {
+	for name, c := range map[string]struct {
+		payment string
+		lost    bool
+	}{
+		"parted":             {`{"chamber":"milano","createdAt":"2026-12-31T22:45:00Z","expired":"2027-01-16T00:00:00Z","closed":true}`, false},
+		"no payment":         {"", true},
+		"of another instant": {`{"chamber":"milano","createdAt":"2026-12-31T22:45:00.001Z","expired":"2027-01-16T00:00:00Z","closed":true}`, true},
+		"of another chamber": {`{"chamber":"torino","createdAt":"2026-12-31T22:45:00Z","expired":"2027-01-16T00:00:00Z","closed":true}`, true},
+		"of a case":          {`{"application":"` + caseB + `","chamber":"milano","createdAt":"2026-12-31T22:45:00Z","expired":"2027-01-16T00:00:00Z","closed":true}`, true},
+		"paid":               {`{"chamber":"milano","createdAt":"2026-12-31T22:45:00Z","paid":{"receipt":"R1"},"expired":"2027-01-16T00:00:00Z","closed":true}`, true},
+		"still open":         {`{"chamber":"milano","createdAt":"2026-12-31T22:45:00Z","expired":"2027-01-16T00:00:00Z"}`, true},
+	} {
+		w := build()
+		w.awaits = map[string]string{event("e"): "payment"}
+		delete(w.applications, row("APP#"+caseB, "META"))
+		delete(w.applications, row("PEND#milano#2026-12-31", event("e")))
+		if c.payment != "" {
+			w.applications[row("PAY#"+iuv, "META")] = c.payment
+		}
+		w.rewrite("archive", "seals", "tables")
+		w.declare()
+		report := look(t, w.config())
+		if lost := report.Broken != nil && strings.Contains(report.Broken.What, "andata persa"); lost != c.lost || report.Broken != nil && !lost {
+			t.Errorf("%s: %v", name, report.Broken)
+		}
+	}
+}
+
 // What waited for its payment and ended without it is not lost; what a row says to be on its way is.
 func TestUnpaid(t *testing.T) {
 	for name, c := range map[string]struct {

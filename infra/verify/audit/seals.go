@@ -242,7 +242,7 @@ func (a *audit) stillPending(d *day, p book.Pending, record string) error {
 		return err
 	}
 	if !there && p.Awaiting == "payment" {
-		if over, err := a.unpaid(p.Application); err != nil || over {
+		if over, err := a.unpaid(d.Chamber, p); err != nil || over {
 			return err
 		}
 	}

@@ -81,6 +81,9 @@ func TestUnboughtIsForgotten(t *testing.T) {
 				t.Errorf("left: %v", got)
 			}
 			iuv := a.Fee.IUV
+			if p := w.Payment(iuv); p.Application != "" || !p.Closed || p.Expired == nil || p.Paid != nil || !p.CreatedAt.Equal(a.PresentedAt()) {
+				t.Errorf("whoever verifies the register could not tell it from a lost one: %+v", p)
+			}
 			n := money.Notice{
 				Provider: "istituto", Type: money.TypeSettled, Organization: w.TheChamber().TaxCode, IUV: iuv, Cents: a.Fee.Cents, PaidAt: w.Now(), Receipt: "R1",
 			}
