@@ -3,8 +3,11 @@ package inspect
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/xml"
+	"errors"
 	"io"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -98,8 +101,7 @@ func named(f *zip.File) *Finding {
 	return nil
 }
 
-// says judges the parts that say how the document acts by what they say, and tells how much was read: a document that takes its template from the
-// internet takes its macros from there.
+// says judges the parts that say how the document acts by what they say, and tells how much was read.
 func says(f *zip.File) (*Finding, int) {
 	name := strings.ToLower(f.Name)
 	switch {
@@ -110,13 +112,45 @@ func says(f *zip.File) (*Finding, int) {
 		}
 		return nil, len(text)
 	case strings.HasSuffix(name, ".rels"):
-		text := strings.ToLower(part(f))
-		if strings.Contains(text, "external") && (strings.Contains(text, "/attachedtemplate\"") || strings.Contains(text, "/oleobject\"")) {
+		text := part(f)
+		if fetches(text) {
 			return refused(Macros), len(text)
 		}
 		return nil, len(text)
 	}
 	return nil, 0
+}
+
+// onDisk is a file of whoever opens the document: Word notes by itself where the template was that a document was begun from.
+var onDisk = regexp.MustCompile(`(?i)^((file:///)?[a-z]:[\\/]|file:///(users|library|applications)/|[^:\\/%]+$)`)
+
+// fetches tells whether a document takes its template, or an object, from elsewhere: it takes their macros too.
+func fetches(relations string) bool {
+	decoder := xml.NewDecoder(strings.NewReader(relations))
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return false
+		}
+		if err != nil { // another reader may make something of it
+			text := strings.ToLower(relations)
+			return strings.Contains(text, "external") && (strings.Contains(text, "/attachedtemplate") || strings.Contains(text, "/oleobject"))
+		}
+		if element, begins := token.(xml.StartElement); begins && fetched(element) {
+			return true
+		}
+	}
+}
+
+func fetched(relation xml.StartElement) bool {
+	said := map[string]string{}
+	for _, a := range relation.Attr {
+		if a.Name.Space == "" {
+			said[a.Name.Local] = a.Value
+		}
+	}
+	kind := strings.ToLower(path.Base(said["Type"]))
+	return strings.EqualFold(said["TargetMode"], "External") && (kind == "attachedtemplate" || kind == "oleobject") && !onDisk.MatchString(said["Target"])
 }
 
 var program = map[string]bool{".exe": true, ".dll": true, ".scr": true, ".com": true, ".bat": true, ".cmd": true, ".ps1": true, ".vbs": true,

@@ -50,6 +50,11 @@ func hidden(object string) []byte {
 	return with(signingtest.Deflated("/Type /ObjStm /N 1 /First 4", []byte("9 0 "+object)))
 }
 
+// related is a Word document that says where its template is.
+func related(settings string) []byte {
+	return zipped("[Content_Types].xml=<Types/>", "word/document.xml=x", "word/_rels/settings.xml.rels="+settings)
+}
+
 func TestInspect(t *testing.T) {
 	w := signingtest.New(t)
 	who := w.Person(signingtest.Options{})
@@ -99,6 +104,12 @@ func TestInspect(t *testing.T) {
 		"declared macros":   {zipped("[Content_Types].xml=application/vnd.ms-word.document.macroEnabled.main+xml", "word/document.xml=x"), inspect.DOCX, "", inspect.Macros},
 		"macros from elsewhere": {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x",
 			`word/_rels/settings.xml.rels=<Relationship Type="http://x/attachedTemplate" Target="http://example.org/a.dotm" TargetMode="External"/>`), inspect.DOCX, "", inspect.Macros},
+		"template on a server":  {related(`<R><Relationship Type='http://x/attachedTemplate' Target='file:///\\example.org\a.dotm' TargetMode='External'/></R>`), inspect.DOCX, "", inspect.Macros},
+		"template, spelled out": {related(`<R><Relationship Type="http://x/attachedTemplate" Target="&#104;ttp://example.org/a.dotm" TargetMode="External"/></R>`), inspect.DOCX, "", inspect.Macros},
+		"template, said twice":  {related(`<R xmlns:b="b"><Relationship Type="http://x/attachedTemplate" Target="http://example.org/a.dotm" b:Target="a" TargetMode="External"/></R>`), inspect.DOCX, "", inspect.Macros},
+		"template, malformed":   {related(`<R><Relationship Type="http://x/attachedTemplate" Target="http://example.org/a.dotm" TargetMode="External">`), inspect.DOCX, "", inspect.Macros},
+		"template on the disk":  {related(`<R><Relationship Type="http://x/attachedTemplate" Target="file:///C:\Users\giulia\Lettera%20studio.dotx" TargetMode="External"/></R>`), inspect.DOCX, "", ""},
+		"template by its name":  {related(`<R><Relationship Type="http://x/attachedTemplate" Target="Normal.dotm" TargetMode="External"/></R>`), inspect.DOCX, "", ""},
 		"relations without end": {zipped(slices.Repeat([]string{"word/a.rels=" + strings.Repeat("x", 1<<19)}, 40)...), inspect.DOCX, "", inspect.TooComplicated},
 		"linked page": {zipped("[Content_Types].xml=<Types/>", "word/document.xml=x",
 			`word/_rels/document.xml.rels=<Relationship Type="http://x/hyperlink" Target="http://example.org/" TargetMode="External"/>`), inspect.DOCX, "", ""},
