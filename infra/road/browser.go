@@ -114,6 +114,9 @@ func (b *Browser) Login(ctx context.Context, provider, persona string) error {
 	if refused := last.Request.URL.Query().Get("errore"); refused != "" {
 		return fmt.Errorf("signing in: refused: %s", refused)
 	}
+	if last.StatusCode >= http.StatusInternalServerError {
+		return &Problem{Status: last.StatusCode, Detail: last.Status, path: "GET " + last.Request.URL.Path}
+	}
 	return b.Get(ctx, "/api/v1/session", nil)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -60,7 +61,8 @@ func (d *Desk) rememberedKey(person string) table.Key {
 	return layout.Represented(hex.EncodeToString(d.mac("represented", person)))
 }
 
-// remember is the change that keeps what the register just said; none if it did not answer.
+// remember is the change that keeps what the register just said; none if it did not answer, or if the same was kept a little while ago: somebody who
+// signs in at several counters at once would keep each from going on.
 func (d *Desk) remember(ctx context.Context, answer companies) ([]table.Change, error) {
 	if answer.incomplete || answer.at.IsZero() {
 		return nil, nil
@@ -69,6 +71,15 @@ func (d *Desk) remember(ctx context.Context, answer companies) ([]table.Change, 
 	items, err := d.table.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("reading companies last known: %w", err)
+	}
+	if items[0].Exists() {
+		last, err := table.Decode[remembered](items[0], schema)
+		if err != nil {
+			return nil, fmt.Errorf("reading companies last known: %w", err)
+		}
+		if answer.at.Sub(last.At) < rememberEvery && slices.Equal(last.Companies, answer.list) {
+			return nil, nil
+		}
 	}
 	item, err := items[0].With(schema, remembered{answer.list, answer.at})
 	item.Expires = answer.at.Add(rememberedLife)

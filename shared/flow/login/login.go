@@ -55,6 +55,8 @@ const (
 	// rememberedLife bounds how old a list of companies may be that stands in for a register that does not answer. It opens
 	// only what is already filed: at filing the register itself is asked.
 	rememberedLife = 30 * 24 * time.Hour
+	// rememberEvery spares writes: what the register says unchanged is kept again at most this often.
+	rememberEvery = time.Hour
 )
 
 // MinimumLevel is the level of assurance asked of everybody: CAD art. 65 c.1 b with SPID level 2 (substantial, Reg. (EU)

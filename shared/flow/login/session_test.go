@@ -149,6 +149,32 @@ func TestRegisterDown(t *testing.T) {
 	}
 }
 
+// TestRegistersWordIsKeptOnce: sign-ins of one person at several counters at once do not stand in each other's way.
+func TestRegistersWordIsKeptOnce(t *testing.T) {
+	w := newWorld(t)
+	kept := func() (version int64) {
+		w.signIn(giulia)
+		for _, item := range w.table.Table.(*table.Memory).Snapshot() {
+			if strings.HasPrefix(item.PK, "R#") {
+				version = int64(item.Version)
+			}
+		}
+		return version
+	}
+	alfa := []login.Company{{TaxCode: "09900000010", Name: "Alfa"}}
+	for n, c := range []struct {
+		later time.Duration
+		list  []login.Company
+		want  int64
+	}{{0, alfa, 1}, {59 * time.Minute, alfa, 1}, {time.Minute, alfa, 2}, {time.Minute, nil, 3}, {time.Minute, nil, 3}} {
+		w.pass(c.later)
+		w.register.list[giulia.TaxCode] = c.list
+		if got := kept(); got != c.want {
+			t.Errorf("%d: written %d times, want %d", n, got, c.want)
+		}
+	}
+}
+
 func TestRefresh(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
