@@ -15,7 +15,7 @@ var some = flag.String("only", "", "run only the crash cases whose `name` matche
 // again, not working.
 func TestCrashTable(t *testing.T) {
 	t.Parallel()
-	program := []func(*town) []*round{(*town).filingRounds, (*town).specialRounds, (*town).deskRounds, (*town).paidRounds}
+	program := []func(*town) []*round{(*town).filingRounds, (*town).specialRounds, (*town).deskRounds, (*town).paidRounds, (*town).refundRounds}
 	done := make(chan []*crash)
 	for _, rounds := range program {
 		go func() {

@@ -114,6 +114,10 @@ var demandPoints = []point{
 		func(f *filed) road.Fault { return commits(submitting, "PAY#"+f.iuv()) }).presentedAgain(),
 	priced("PAY / provider not called", "checkout noted", listed, unpaid, presenting, noting(paying, "opened"), killedBefore, killedAfter).repeated(),
 	priced("PAY / provider not called", "position made", listed, unpaid, presenting, opening(paying)).repeated(),
+}
+
+// sweptPoints are those of a position that nobody went on to: the sweep makes it.
+var sweptPoints = []point{
 	priced("PAY / provider not called", "noted by the sweep", listed, unpaid, (*filed).submit, noting(sweeping, "opened"),
 		killedBefore, killedAfter).presentedAgain(),
 	priced("PAY / provider not called", "position made by the sweep", listed, unpaid, (*filed).submit, opening(sweeping),
@@ -250,16 +254,10 @@ func (r *rows) verified(context.Context) string {
 	return ""
 }
 
-// paidRounds are the writes about a payment, and about a verdict that is owed. The last of them let all days of payment go by.
+// paidRounds are the writes about a payment that is made, and about a verdict that is owed.
 func (w *town) paidRounds() []*round {
-	later := func(by time.Duration, rounds []*round) []*round {
-		for _, r := range rounds {
-			r.then = func(ctx context.Context) error { return w.Advance(ctx, by) }
-		}
-		return rounds
-	}
 	answer := func(ctx context.Context) error { return w.revocation(ctx, "ok") }
-	owed := later(signatures.Wait+time.Minute, w.abreast(casesOf(owedPoints), false))
+	owed := w.later(signatures.Wait+time.Minute, w.abreast(casesOf(owedPoints), false))
 	for _, r := range owed {
 		r.late = answer
 	}
@@ -270,17 +268,40 @@ func (w *town) paidRounds() []*round {
 		}
 	}
 	return slices.Concat(
-		w.abreast(casesOf(demandPoints, noticePoints), false),
-		later(time.Hour+time.Minute, w.abreast(casesOf(askedPoints), false)),
+		w.anHour(w.abreast(casesOf(demandPoints, noticePoints), false)),
+		w.anHour(w.later(15*time.Minute, w.abreast(casesOf(sweptPoints), false))),
+		w.anHour(w.later(time.Hour+time.Minute, w.abreast(casesOf(askedPoints), false))),
+		owed, verdicts,
+	)
+}
+
+// refundRounds are the writes about money that goes back, and about what nobody pays for. The last of them let all days of payment go by.
+func (w *town) refundRounds() []*round {
+	return slices.Concat(
 		w.gone(backPoints),
 		w.abreast(casesOf(refundPoints), false),
 		w.returned(),
 		w.learnt(),
-		w.abreast(casesOf(renouncedPoints), false),
-		owed, verdicts,
-		later(week, w.abreast(casesOf(expiredPoints), false)),
+		w.anHour(w.abreast(casesOf(renouncedPoints), false)),
+		w.later(week, w.abreast(casesOf(expiredPoints), false)),
 		w.gone(latePoints),
 	)
+}
+
+// later has rounds wait until the clock has moved, once people have done what they do.
+func (w *town) later(by time.Duration, rounds []*round) []*round {
+	for _, r := range rounds {
+		r.then = func(ctx context.Context) error { return w.Advance(ctx, by) }
+	}
+	return rounds
+}
+
+// anHour has an hour pass when the faults have struck: the institute is asked once more.
+func (w *town) anHour(rounds []*round) []*round {
+	for _, r := range rounds {
+		r.late = func(ctx context.Context) error { return errors.Join(r.Heal(ctx), w.Advance(ctx, time.Hour-late)) }
+	}
+	return rounds
 }
 
 // returned are rounds in which money comes back and the institute tells, for whoever asks gets no answer.

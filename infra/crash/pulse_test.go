@@ -21,7 +21,7 @@ type pulse struct {
 	beats, jumped int // how many, and at which the clock was moved
 	last          activity
 	same          int       // how often the last look was seen again
-	fired         time.Time // when the last beat was, by the machine's clock
+	fired, seen   time.Time // when the last beat and the last look were, by the machine's clock
 	besides       []string  // schedules that fire as often as the sweep
 }
 
@@ -33,13 +33,16 @@ type activity struct {
 }
 
 const (
-	// look is how often somebody who waits looks again.
-	look = 100 * time.Millisecond
+	// look is how soon somebody who waits looks again, seldom how often if it takes long: looking is work too.
+	look, seldom = 100 * time.Millisecond, 300 * time.Millisecond
 	// apart is the least between beats, for what the outside world does takes real time.
 	apart = 250 * time.Millisecond
 	// stubborn is how often the same number of visible messages is seen, with nobody at work, until they are taken for held up: their FIFO group
 	// waits for another message to become visible again.
 	stubborn = 4
+	// tireless is after how many times apart the schedules fire all the same although somebody is at work; what they set going is work as well, so
+	// sooner the town would never be seen at rest. early is until how many beats time passes in small steps.
+	tireless, early = 8, 4
 	// patience is after how many beats somebody gives up, endless after how long in any case: only a town that never comes to rest waits so long.
 	patience, least, endless = 150, 30 * time.Second, 15 * time.Minute
 )
@@ -47,7 +50,7 @@ const (
 // until asks until the answer is yes. It returns false when it gave up.
 func (w *town) until(ctx context.Context, ok func() (bool, error)) (bool, error) {
 	began, since := time.Now(), w.pulse.count()
-	for {
+	for pause := look; ; pause = min(pause+look/4, seldom) {
 		done, err := ok()
 		if done || err != nil {
 			return done, err
@@ -60,7 +63,7 @@ func (w *town) until(ctx context.Context, ok func() (bool, error)) (bool, error)
 			return false, err
 		}
 		select {
-		case <-time.After(look):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
@@ -80,13 +83,17 @@ func (w *town) live(ctx context.Context, since int) error {
 		return nil
 	}
 	defer p.Unlock()
+	if time.Since(p.seen) < look {
+		return nil
+	}
+	p.seen = time.Now()
 	quiet, err := w.quiet(ctx)
 	if err != nil || time.Since(p.fired) < apart {
 		return err
 	}
 	if !quiet {
 		// Who is at work may be failing again and again at one mailbox, while the others wait.
-		if time.Since(p.fired) < 3*apart || p.last.crowded {
+		if time.Since(p.fired) < tireless*apart || p.last.crowded {
 			return nil
 		}
 		return w.fire(ctx)
@@ -97,7 +104,7 @@ func (w *town) live(ctx context.Context, since int) error {
 	if waited := p.beats - since; waited > 2 && p.beats-p.jumped > max(2, waited/2) {
 		p.jumped = p.beats
 		step := 3 * time.Minute
-		if waited > patience/5 {
+		if waited > early {
 			step = late
 		}
 		if err := w.Advance(ctx, step); err != nil {

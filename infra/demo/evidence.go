@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,9 +44,10 @@ func (t *told) declared(ctx context.Context, day string) error {
 	return nil
 }
 
-// offline keeps every case's evidence file in a folder, and has the verifier read it by itself; a stranger finds none.
+// offline keeps every case's evidence file in a folder, and has the verifier read it by itself; a stranger finds none. What an earlier cloud left in the
+// folder goes: its authorities went with it.
 func (d *demo) offline(ctx context.Context, folder string, cases []caseReport) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := emptied(folder); err != nil {
 		return err
 	}
 	for n, t := range d.cases {
@@ -63,4 +65,14 @@ func (d *demo) offline(ctx context.Context, folder string, cases []caseReport) e
 		}
 	}
 	return nil
+}
+
+// emptied makes the folder, without evidence files in it.
+func emptied(folder string) error {
+	err := os.MkdirAll(folder, 0o755)
+	old, _ := filepath.Glob(filepath.Join(folder, "*.zip"))
+	for _, file := range old {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
 }

@@ -109,7 +109,7 @@ func (t *turned) evidence(file string, trust evidence.Trust, n int, seed uint64)
 	}
 	f, open, err := trial.Evidence(data, trust, n, seed)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", filepath.Base(file), err)
 	}
 	for _, o := range open {
 		o.Where = filepath.Base(file) + ", " + o.Where

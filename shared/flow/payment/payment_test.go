@@ -287,6 +287,24 @@ func TestOpenedTooLate(t *testing.T) {
 	w.Check()
 }
 
+// A position that never arrived, or that the institute has lost, is made again as soon as that is learnt: meanwhile nobody can pay.
+func TestLostOverThere(t *testing.T) {
+	w := flowtest.New(t)
+	id := w.Unpaid()
+	w.Checkout(id)
+	delete(w.Institute.Positions, money.IUPD(id))
+	w.Pass(15 * time.Minute)
+	w.Sweep()
+	if _, there := w.Institute.Positions[money.IUPD(id)]; !there {
+		t.Fatal("not made again")
+	}
+	w.Pay(id, price)
+	w.Settle()
+	w.State(id, application.Registered)
+	counted(t, w, id, 1)
+	w.Check()
+}
+
 // slow is a table on which something happens between two reads.
 type slow struct {
 	table.Table

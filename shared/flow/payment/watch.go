@@ -106,11 +106,7 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 	}
 	over := p.Expired != nil || p.Overdue(now)
 	if p.Opened == nil && p.Paid == nil && !over {
-		position, err := position(c.Application, p)
-		if err != nil {
-			return err
-		}
-		return d.open(ctx, p.IUV, position)
+		return d.makePosition(ctx, c.Application, p)
 	}
 	status, told, err := d.status(ctx, p)
 	switch {
@@ -121,7 +117,7 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 	case p.Paid != nil:
 		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Closed = true })
 	case !status.Found && !over:
-		return d.change(ctx, p.IUV, func(p *money.Payment, _ time.Time) { p.Opened = nil }) // lost over there: made again
+		return d.makePosition(ctx, c.Application, p) // it never arrived, or was lost over there
 	case status.Closed && !over: // by whom? Nobody can pay, and nobody is told why
 		return errors.New("asking for the payment: closed before its last day")
 	case !over, !status.Found && p.Opened != nil && now.Sub(*p.Opened) < flight:
@@ -137,6 +133,15 @@ func (d *Desk) ask(ctx context.Context, p money.Payment, now time.Time) error {
 		}
 	}
 	return d.expire(ctx, p.IUV)
+}
+
+// makePosition has the institute make the position that can be paid. Asked again it makes no second one.
+func (d *Desk) makePosition(ctx context.Context, a application.Application, p money.Payment) error {
+	position, err := position(a, p)
+	if err != nil {
+		return err
+	}
+	return d.open(ctx, p.IUV, position)
 }
 
 // status asks what the institute knows of a payment, and records what it never told; told tells that there was some of that. An answer about
