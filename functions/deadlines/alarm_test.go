@@ -79,7 +79,7 @@ func (a alarm) rings(values map[int64][]float64, first, last int64) (rings []boo
 	return rings
 }
 
-// minutes sweeps each minute, and returns what each alarm did in each minute; after is what happens between two sweeps.
+// minutes sweeps each minute and watches each five, and returns what each alarm did in each minute; after is what happens between two sweeps.
 func minutes(t *testing.T, h handler, w *flowtest.World, metrics *bytes.Buffer, n int, after func(minute int), alarms ...alarm) map[string][]bool {
 	t.Helper()
 	metrics.Reset()
@@ -88,6 +88,11 @@ func minutes(t *testing.T, h handler, w *flowtest.World, metrics *bytes.Buffer, 
 		w.At(start.Add(time.Duration(minute) * time.Minute))
 		if err := h.handle(context.Background(), task(t, "sweep")); err != nil {
 			t.Fatal(err)
+		}
+		if minute%5 == 0 {
+			if err := h.handle(context.Background(), task(t, "watch")); err != nil {
+				t.Fatal(err)
+			}
 		}
 		after(minute)
 	}

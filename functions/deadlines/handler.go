@@ -27,6 +27,8 @@ func (h handler) handle(ctx context.Context, task lambdafn.Task) error {
 	switch task.Task {
 	case "sweep":
 		return h.sweep(ctx)
+	case "watch":
+		return h.watch(ctx)
 	case "close-day":
 		return h.closeDays(ctx)
 	case "trust-list":
@@ -38,12 +40,29 @@ func (h handler) handle(ctx context.Context, task lambdafn.Task) error {
 // late is after how long an effect that is owed is named in the log, for whom the alarm wakes.
 const late = 5 * time.Minute
 
-// sweep does what is due, and tells the alarms what it saw.
+// sweep does what is due, and tells the alarms what is late.
 func (h handler) sweep(ctx context.Context) error {
 	swept, err := h.desk.Sweep(ctx)
 	if err != nil {
 		return err
 	}
+	m := h.p.Metrics
+	m.Put("OldestOverdueOutboxSeconds", lambdafn.Seconds, swept.OldestOverdue.Seconds())
+	m.Put("RegistrationAgeSeconds", lambdafn.Seconds, swept.OldestRegistration.Seconds())
+	m.Count("SweepHeartbeat", 1)
+	if oldest := swept.Oldest; swept.OldestOverdue > late {
+		h.p.Log.WarnContext(ctx, "an effect is missing", "kind", oldest.Kind, "chamber", oldest.Chamber, "application", oldest.Application,
+			"event", oldest.Event, "attempts", oldest.Attempts, "seconds", int(swept.OldestOverdue.Seconds()))
+	}
+	if swept.Failed > 0 {
+		h.p.Log.WarnContext(ctx, "sweep left items behind", "done", swept.Done, "failed", swept.Failed)
+	}
+	return nil
+}
+
+// watch tells the alarms what waits for a person, chamber by chamber. It stands beside the sweep, and runs less often: what a person has to do waits for
+// minutes, and a look at every chamber that fails must not keep the sweep from its work.
+func (h handler) watch(ctx context.Context) error {
 	unsealed, open, silence, ending := 0, 0, time.Duration(0), 0
 	for _, c := range catalogue.Chambers() {
 		days, err := h.registry.Unsealed(ctx, c.ID)
@@ -63,20 +82,10 @@ func (h handler) sweep(ctx context.Context) error {
 		ending += keys
 	}
 	m := h.p.Metrics
-	m.Put("OldestOverdueOutboxSeconds", lambdafn.Seconds, swept.OldestOverdue.Seconds())
-	m.Put("RegistrationAgeSeconds", lambdafn.Seconds, swept.OldestRegistration.Seconds())
 	m.Put("MailWithoutReceiptHours", lambdafn.Count, silence.Hours())
 	m.Count("OpenProblems", open)
 	m.Count("DayUnsealed", unsealed)
 	m.Count("KeysEnding", ending)
-	m.Count("SweepHeartbeat", 1)
-	if oldest := swept.Oldest; swept.OldestOverdue > late {
-		h.p.Log.WarnContext(ctx, "an effect is missing", "kind", oldest.Kind, "chamber", oldest.Chamber, "application", oldest.Application,
-			"event", oldest.Event, "attempts", oldest.Attempts, "seconds", int(swept.OldestOverdue.Seconds()))
-	}
-	if swept.Failed > 0 {
-		h.p.Log.WarnContext(ctx, "sweep left items behind", "done", swept.Done, "failed", swept.Failed)
-	}
 	return nil
 }
 

@@ -1,7 +1,8 @@
 // Deadlines is what time does: it sends again what a step still owes, ends terms, closes cases, lets drafts expire, asks the payment institute what it
 // never told, and has the days that are over sealed.
 //
-// Trigger: schedules. {"task":"sweep"} and {"task":"trust-list"} each minute, {"task":"close-day"} at 03:00 in Europe/Rome.
+// Trigger: schedules. {"task":"sweep"} and {"task":"trust-list"} each minute, {"task":"watch"} each five minutes, {"task":"close-day"} at 03:00
+// in Europe/Rome.
 //
 // Effect: outbox rows and cases in the applications table, messages on the queues.
 //

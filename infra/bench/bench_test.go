@@ -111,13 +111,15 @@ func TestCosts(t *testing.T) {
 		{ID: "Http", Memory: 512, Events: []event{{Type: "HttpApi"}}},
 		{ID: "Rest", Memory: 1024, Events: []event{{Type: "HttpApi"}, {Type: "Api"}}},
 		{ID: "Queue", Memory: 512, Events: []event{{Type: "SQS"}}},
-		{ID: "Sweep", Memory: 512, Events: []event{{Type: "ScheduleV2", Schedule: "rate(1 minute)"}}},
+		{ID: "Time", Memory: 512, Events: []event{
+			{Type: "ScheduleV2", Name: "Sweep", Schedule: "rate(1 minute)"}, {Type: "ScheduleV2", Name: "Night", Schedule: "cron(0 3 * * ? *)"},
+		}},
 	}}
 	did := work{2, 1000, map[string]float64{
 		"dynamodb:PutItem": 9, "s3:PutObject": 2, "s3:GetObject": 3, "s3:DeleteObject": 4, "sqs:SendMessage": 5, "sqs:ReceiveMessage": 6, "kms:Sign": 7,
 		"ssm:GetParameters": 8,
 	}, map[string]units{"one": {10, 20, 30}, "other": {1, 2, 3}}}
-	s := &stories{runs: usage{"Sweep": work{}.plus(did, 0.5)}, day: passed{used: usage{"Queue": did}, objects: giga}, chambers: 2}
+	s := &stories{runs: map[string]work{"Sweep": work{}.plus(did, 0.5), "Night": {invocations: 1}}, day: passed{used: usage{"Queue": did}, objects: giga}, chambers: 2}
 	one := p.passing(d, passed{used: usage{"Http": did, "Rest": did}, tables: giga, objects: 2 * giga, logs: giga})
 	for name, want := range map[string]float64{
 		"gateway.http": 2, "gateway.rest": 2, "cloudfront.requests": 4, "lambda.requests": 4, "lambda.duration": 1.5, "dynamodb.write": 66, "dynamodb.read": 66,
@@ -129,7 +131,7 @@ func TestCosts(t *testing.T) {
 	}
 	always := p.year(d, s)
 	for name, want := range map[string]float64{
-		"kms.keys": 24, "alarms": 36, "scheduler.invocations": minutesInYear, "lambda.requests": minutesInYear + 2*730,
+		"kms.keys": 24, "alarms": 36, "scheduler.invocations": minutesInYear + 365, "lambda.requests": minutesInYear + 365 + 2*730,
 		"sqs.requests": 5*3*minutesInYear + 2.5*minutesInYear + 5*730, "dynamodb.write": 16.5*minutesInYear + 33*730, "kms.requests": 3.5*minutesInYear + 7*730,
 		"s3.storage": 12 * 730,
 	} {

@@ -222,7 +222,7 @@ func (p prices) year(d deployment, s *stories) amounts {
 			case "ScheduleV2":
 				runs := runsInYear(e.Schedule)
 				used["scheduler.invocations"] += runs
-				used.add(f, s.runs[f.ID], runs)
+				used.add(f, s.runs[e.Name], runs)
 			}
 		}
 	}

@@ -27,8 +27,8 @@ type function struct {
 	Events     []event
 }
 
-// event is what a function is called by.
-type event struct{ Type, Method, Path, Schedule string }
+// event is what a function is called by; its name is the template's.
+type event struct{ Name, Type, Method, Path, Schedule string }
 
 // resource is what matters here of one in the template; what the other fields hold is skipped.
 type resource struct {
@@ -98,11 +98,11 @@ func (r resource) metrics() int {
 
 func (r resource) function(id string, memory int) function {
 	f := function{ID: id, Folder: path.Base(r.Properties.CodeURI), Memory: cmp.Or(r.Properties.Memory, memory)}
-	for _, e := range r.Properties.Events {
+	for name, e := range r.Properties.Events {
 		p := e.Properties
-		f.Events = append(f.Events, event{e.Type, p.Method, p.Path, p.Schedule})
+		f.Events = append(f.Events, event{name, e.Type, p.Method, p.Path, p.Schedule})
 	}
-	slices.SortFunc(f.Events, func(a, b event) int { return strings.Compare(a.Path+a.Method, b.Path+b.Method) })
+	slices.SortFunc(f.Events, func(a, b event) int { return strings.Compare(a.Path+a.Method+a.Name, b.Path+b.Method+b.Name) })
 	return f
 }
 

@@ -21,7 +21,9 @@ import (
 
 	"sportello/infra/road"
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/deadline"
 	"sportello/shared/domain/layout"
+	"sportello/shared/flow/casefile"
 	"sportello/shared/flow/correspondence"
 	"sportello/shared/flow/step"
 )
@@ -29,8 +31,8 @@ import (
 // stories are what an application of each service takes, and what passes whether or not anybody applies.
 type stories struct {
 	each     []*story
-	runs     usage  // of one run of each function that a schedule calls, with nothing to do
-	day      passed // by closing one chamber's day: its list, its seal, its declaration, its package
+	runs     map[string]work // what one run of each schedule takes, by its name, with nothing to do, in the afternoon of a working day
+	day      passed          // by closing one chamber's day: its list, its seal, its declaration, its package
 	chambers int
 }
 
@@ -45,8 +47,8 @@ type story struct {
 	service         service
 	functions       []function
 	citizen, office *road.Browser
-	cases, register string // names of tables
-	runs            usage
+	cases, register string          // names of tables
+	runs            map[string]work // the same before noon
 	id              string
 	rated           map[string]bool // surveys that an earlier story answered
 
@@ -122,6 +124,11 @@ func (b *bench) recount() (*stories, error) {
 		return nil, err
 	}
 	all, rated := &stories{chambers: len(keys)}, map[string]bool{}
+	var runs map[string]work
+	// From noon of a working day on it is looked for days without a seal, and in a register's first days that takes long: the stories are over by then.
+	if err := c.reachHour(b.ctx, 4); err != nil {
+		return nil, err
+	}
 	if err := c.Fire(b.ctx, "TrustList"); err != nil { // it is fetched once a minute while there is none
 		return nil, err
 	}
@@ -134,12 +141,12 @@ func (b *bench) recount() (*stories, error) {
 		if s.register, err = c.table(b.ctx, "register"); err != nil {
 			return nil, err
 		}
-		if all.runs == nil {
-			if all.runs, err = s.rest(b.ctx); err != nil {
+		if runs == nil {
+			if runs, err = s.rest(b.ctx); err != nil {
 				return nil, err
 			}
 		}
-		s.runs = all.runs
+		s.runs = runs
 		if err := s.tell(b.ctx); err != nil {
 			return nil, fmt.Errorf("telling the story of %s: %w", of.id, err)
 		}
@@ -148,7 +155,24 @@ func (b *bench) recount() (*stories, error) {
 	if all.day, err = all.each[0].night(b.ctx); err != nil {
 		return nil, fmt.Errorf("closing the day: %w", err)
 	}
-	return all, nil
+	if err := c.reachHour(b.ctx, 13); err != nil { // when the schedules do most
+		return nil, err
+	}
+	all.runs, err = all.each[0].rest(b.ctx)
+	return all, err
+}
+
+// reachHour moves the clock to an hour of the next working day.
+func (c *cloud) reachHour(ctx context.Context, hour int) error {
+	now, err := c.Now(ctx)
+	if err != nil {
+		return err
+	}
+	day := deadline.DateOf(now).AddDays(1)
+	for !casefile.Calendar(chamber).Working(day) {
+		day = day.AddDays(1)
+	}
+	return c.Advance(ctx, day.Start().Add(time.Duration(hour)*time.Hour).Sub(now))
 }
 
 // tell goes the way of an application and counts what happens between its first request and its last effect.
@@ -184,8 +208,10 @@ func (s *story) passing(ctx context.Context, parts ...func(context.Context) erro
 	if err != nil {
 		return p, err
 	}
-	for function, one := range s.runs {
-		p.used[function] = p.used[function].plus(one, -p.used[function].invocations).positive()
+	for _, f := range s.functions {
+		if one, some := s.idle(f); some {
+			p.used[f.ID] = p.used[f.ID].plus(one, -p.used[f.ID].invocations).positive()
+		}
 	}
 	end, err := s.size(ctx)
 	p.entries, p.tables, p.objects, p.logs = end.entries-start.entries, end.tables-start.tables, end.objects-start.objects, end.logs-start.logs
@@ -228,39 +254,59 @@ func (s *story) night(ctx context.Context) (passed, error) {
 	})
 }
 
-// rest counts what a run of each schedule takes when there is nothing to do; the first, which starts the function, does not count.
-func (s *story) rest(ctx context.Context) (usage, error) {
-	const idleRuns = 3
-	fire := func(times float64) error {
-		for range int(times) {
-			for _, schedule := range schedules {
-				if err := s.Fire(ctx, schedule); err != nil {
-					return err
-				}
-			}
-			time.Sleep(300 * time.Millisecond)
-		}
-		return nil
-	}
-	if err := fire(1); err != nil {
-		return nil, err
-	}
-	runs, err := s.during(ctx, func(context.Context) error { return fire(idleRuns) })
-	if err != nil {
-		return nil, err
-	}
-	each := usage{}
+// rest counts what a run of each schedule takes when there is nothing to do; the first, which may start the function, does not count.
+func (s *story) rest(ctx context.Context) (map[string]work, error) {
+	each := map[string]work{}
 	for _, f := range s.functions {
-		if w := runs[f.ID]; f.by("ScheduleV2") && w.invocations > 0 {
-			each[f.ID] = work{}.plus(w, 1/w.invocations)
+		for _, e := range f.Events {
+			if e.Type != "ScheduleV2" {
+				continue
+			}
+			if err := s.idly(ctx, e.Name, 1); err != nil {
+				return nil, err
+			}
+			used, err := s.during(ctx, func(ctx context.Context) error { return s.idly(ctx, e.Name, 3) })
+			if err != nil {
+				return nil, err
+			}
+			did := used[f.ID]
+			if did.invocations == 0 {
+				return nil, fmt.Errorf("the schedule %s did not run", e.Name)
+			}
+			each[e.Name] = work{}.plus(did, 1/did.invocations)
 		}
 	}
 	return each, nil
 }
 
-// schedules run every minute; they are fired together, so that what is taken off for a run of theirs is the mean of all. The one at night only
-// sends a message for each chamber.
-var schedules = []string{"Inbox", "Sweep", "TrustList"}
+func (s *story) idly(ctx context.Context, schedule string, times int) error {
+	for range times {
+		if err := s.Fire(ctx, schedule); err != nil {
+			return err
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	return nil
+}
+
+// schedules are fired while a story waits, always together, as they are when the clock moves: so what is taken off for a run is the mean of all. The one
+// at night is fired where a day is closed.
+var schedules = []string{"Inbox", "Sweep", "TrustList", "Watch"}
+
+// idle is what a run of the function takes in that mean.
+func (s *story) idle(f function) (mean work, some bool) {
+	var sum work
+	n := 0
+	for _, e := range f.Events {
+		if slices.Contains(schedules, e.Name) {
+			sum, n = sum.plus(s.runs[e.Name], 1), n+1
+		}
+	}
+	if n == 0 {
+		return work{}, false
+	}
+	return work{}.plus(sum, 1/float64(n)), true
+}
 
 func (s *story) path(rest string) string { return "/api/v1/applications/" + s.id + rest }
 func (s *story) desk(rest string) string { return "/chamber/v1/applications/" + s.id + rest }

@@ -42,7 +42,7 @@ const (
 	stubborn = 4
 	// tireless is after how many times apart the schedules fire all the same although somebody is at work; what they set going is work as well, so
 	// sooner the town would never be seen at rest. early is until how many beats time passes in small steps.
-	tireless, early = 8, 4
+	tireless, early = 24, 4
 	// patience is after how many beats somebody gives up, endless after how long in any case: only a town that never comes to rest waits so long.
 	patience, least, endless = 150, 30 * time.Second, 15 * time.Minute
 )

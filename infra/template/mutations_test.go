@@ -205,6 +205,7 @@ var watchMutations = []mutation{
 	{"a contradiction of register and archive is watched", "another error", put(`{ $.error = "*no such error*" }`, property("VerifyMismatchFilter", "FilterPattern")...)},
 	{"a contradiction of register and archive is watched", "another metric", put("Mismatch", property("VerifyMismatchAlarm", "MetricName")...)},
 	{"silence of a heartbeat is an alarm", "silence is fine", put("notBreaching", property("SweepHeartbeatAlarm", "TreatMissingData")...)},
+	{"silence of a heartbeat is an alarm", "nobody looks at the days", put("notBreaching", property("DayUnsealedAlarm", "TreatMissingData")...)},
 	{"every dead letter queue and every table is watched", "unwatched", drop("Resources", "DeadLetterAlarm")},
 }
 

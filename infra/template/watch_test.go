@@ -78,7 +78,7 @@ func mismatch(d document) (f findings) {
 }
 
 func heartbeats(d document) (f findings) {
-	for _, id := range []string{"SweepHeartbeatAlarm", "MailboxCursorAgeMinutesAlarm"} {
+	for _, id := range []string{"SweepHeartbeatAlarm", "DayUnsealedAlarm", "MailboxCursorAgeMinutesAlarm"} {
 		f.demand(text(d.property(id), "TreatMissingData") == "breaching", "%s: silence is not an alarm", id)
 	}
 	return f

@@ -4,7 +4,7 @@ import { browserArgs, browserPath } from './browser.mjs';
 export default defineConfig({
   testDir: './e2e',
   outputDir: './results',
-  workers: 2,
+  workers: 3, // one more than cores: a browser waits now and then
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
