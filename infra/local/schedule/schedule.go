@@ -73,9 +73,15 @@ func New(c Config) (*Scheduler, error) {
 }
 
 // first is when a schedule is due after a start: as if the local cloud had
-// been on all along, though never more than once for the time it was off.
+// been on all along, though never more than once for the time it was off. A
+// rate that never fired does so at once, as one without a start date does in
+// AWS (EventBridge Scheduler user guide, Schedule types).
 func (s *Scheduler) first(name string, e Expression, now time.Time) time.Time {
-	if last, ok := s.last[name]; ok && !last.After(now) {
+	last, fired := s.last[name]
+	if _, steady := e.(rate); steady && !fired {
+		return now
+	}
+	if fired && !last.After(now) {
 		return e.Next(last)
 	}
 	return e.Next(now)
