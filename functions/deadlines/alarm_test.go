@@ -52,7 +52,7 @@ func alarmOf(t *testing.T, metric string) alarm {
 	if err := properties.Decode(&a); err != nil {
 		t.Fatal(err)
 	}
-	if a.MetricName != metric || a.Statistic != "Maximum" || a.Missing != "notBreaching" ||
+	if a.MetricName != metric || a.Statistic != "Maximum" || !slices.Contains([]string{"notBreaching", "ignore"}, a.Missing) ||
 		!slices.Contains([]string{"GreaterThanThreshold", "LessThanThreshold"}, a.Comparison) {
 		t.Fatalf("%s: an alarm that this test does not know: %+v", metric, a)
 	}
@@ -63,6 +63,10 @@ func alarmOf(t *testing.T, metric string) alarm {
 func (a alarm) rings(values map[int64][]float64, first, last int64) (rings []bool) {
 	in := 0
 	for p := first; p <= last; p++ {
+		if len(values[p]) == 0 && a.Missing == "ignore" {
+			rings = append(rings, len(rings) > 0 && rings[len(rings)-1])
+			continue
+		}
 		breaching := false
 		for _, v := range values[p] {
 			if a.Comparison == "LessThanThreshold" {

@@ -61,32 +61,48 @@ func (h handler) sweep(ctx context.Context) error {
 }
 
 // watch tells the alarms what waits for a person, chamber by chamber. It stands beside the sweep, and runs less often: what a person has to do waits for
-// minutes, and a look at every chamber that fails must not keep the sweep from its work.
+// minutes, and a look that fails must not keep the sweep from its work. One that fails at a chamber tells what it saw at the others, but nothing of
+// unsealed days: that alarm rings when nothing is told.
 func (h handler) watch(ctx context.Context) error {
-	unsealed, open, silence, ending := 0, 0, time.Duration(0), 0
+	var all watched
+	var failed error
 	for _, c := range catalogue.Chambers() {
-		days, err := h.registry.Unsealed(ctx, c.ID)
-		if err != nil {
-			return err
+		if err := h.look(ctx, c.ID, &all); err != nil {
+			h.p.Log.ErrorContext(ctx, "not looked at", "chamber", c.ID, "error", err)
+			failed = errors.Join(failed, err)
 		}
-		unsealed += days
-		problems, err := h.desk.OpenProblems(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		open, silence = open+problems.Problems, max(silence, problems.OldestSilence)
-		keys, err := h.keyring.Ending(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		ending += keys
 	}
 	m := h.p.Metrics
-	m.Put("MailWithoutReceiptHours", lambdafn.Count, silence.Hours())
-	m.Count("OpenProblems", open)
-	m.Count("DayUnsealed", unsealed)
-	m.Count("KeysEnding", ending)
-	return nil
+	m.Put("MailWithoutReceiptHours", lambdafn.Count, all.silence.Hours())
+	m.Count("OpenProblems", all.problems)
+	m.Count("KeysEnding", all.ending)
+	if failed == nil {
+		m.Count("DayUnsealed", all.unsealed)
+	}
+	return failed
+}
+
+// watched is what waits for a person.
+type watched struct {
+	unsealed, problems, ending int
+	silence                    time.Duration // of the mail that has had no receipt for longest
+}
+
+// look adds what waits at a chamber.
+func (h handler) look(ctx context.Context, chamber string, w *watched) error {
+	open, err := h.desk.OpenProblems(ctx, chamber)
+	if err == nil {
+		w.problems, w.silence = w.problems+open.Problems, max(w.silence, open.OldestSilence)
+	}
+	keys, failed := h.keyring.Ending(ctx, chamber)
+	if failed == nil {
+		w.ending += keys
+	}
+	days, unknown := h.registry.Unsealed(ctx, chamber)
+	if unknown == nil {
+		w.unsealed += days
+	}
+	return errors.Join(err, failed, unknown)
 }
 
 // closeDays promises the sealing of the days that are over, chamber by chamber.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sportello/shared/domain/application"
+	"sportello/shared/domain/layout"
 	"sportello/shared/edge/lambdafn"
 	"sportello/shared/flow/access"
 	"sportello/shared/flow/flowtest"
@@ -126,6 +127,33 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	watched(`"OpenProblems":2`, `"DayUnsealed":1`, `"MailWithoutReceiptHours":25`)
+}
+
+// A chamber that cannot be looked at hides nothing of the others, is not taken for one in order, and keeps the sweep from nothing.
+func TestLookThatFails(t *testing.T) {
+	h, w, metrics := newHandler(t)
+	keys := table.NewMemory()
+	if err := keys.Commit(context.Background(), table.Put(table.Item{Key: layout.Key{PK: "CH#bergamo", SK: "KEY#prova"}, Schema: 1 << 10, Body: []byte(`{}`)})); err != nil {
+		t.Fatal(err)
+	}
+	keyring, err := officers.NewKeyring(keys, w.Now, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.keyring = keyring
+	w.Mail.Silent = true
+	w.Registered()
+	w.At(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC))
+	if err := h.handle(context.Background(), task(t, "sweep")); err != nil || !strings.Contains(metrics.String(), `"SweepHeartbeat":1`) {
+		t.Errorf("the sweep: %v, %s", err, metrics.String())
+	}
+	metrics.Reset()
+	if err := h.handle(context.Background(), task(t, "watch")); err == nil {
+		t.Error("nobody is told")
+	}
+	if told := metrics.String(); !strings.Contains(told, `"OpenProblems":2`) || strings.Contains(told, "DayUnsealed") {
+		t.Errorf("told: %s", told)
+	}
 }
 
 // The days that are over are sealed, each once.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"sportello/infra/road"
 )
@@ -67,12 +68,18 @@ func (d *demo) offline(ctx context.Context, folder string, cases []caseReport) e
 	return nil
 }
 
-// emptied makes the folder, without evidence files in it.
+// emptied makes the folder, without the evidence files of an earlier demo: those are named by an application.
 func emptied(folder string) error {
-	err := os.MkdirAll(folder, 0o755)
-	old, _ := filepath.Glob(filepath.Join(folder, "*.zip"))
-	for _, file := range old {
-		err = errors.Join(err, os.Remove(file))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(folder)
+	for _, file := range files {
+		if evidenceFile.MatchString(file.Name()) {
+			err = errors.Join(err, os.Remove(filepath.Join(folder, file.Name())))
+		}
 	}
 	return err
 }
+
+var evidenceFile = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.zip$`)

@@ -206,6 +206,8 @@ var watchMutations = []mutation{
 	{"a contradiction of register and archive is watched", "another metric", put("Mismatch", property("VerifyMismatchAlarm", "MetricName")...)},
 	{"silence of a heartbeat is an alarm", "silence is fine", put("notBreaching", property("SweepHeartbeatAlarm", "TreatMissingData")...)},
 	{"silence of a heartbeat is an alarm", "nobody looks at the days", put("notBreaching", property("DayUnsealedAlarm", "TreatMissingData")...)},
+	{"what is looked at now and then falls into each period", "a short one", put(300, property("KeysEndingAlarm", "Period")...)},
+	{"what is looked at now and then falls into each period", "seldom", put("rate(1 hour)", property("DeadlinesFunction", "Events", "Watch", "Properties", "ScheduleExpression")...)},
 	{"every dead letter queue and every table is watched", "unwatched", drop("Resources", "DeadLetterAlarm")},
 }
 

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
@@ -14,6 +15,7 @@ var watchRules = []rule{
 	{"the house's own numbers are watched", ownNumbers},
 	{"a contradiction of register and archive is watched", mismatch},
 	{"silence of a heartbeat is an alarm", heartbeats},
+	{"what is looked at now and then falls into each period", looks},
 	{"every dead letter queue and every table is watched", allWatched},
 }
 
@@ -80,6 +82,20 @@ func mismatch(d document) (f findings) {
 func heartbeats(d document) (f findings) {
 	for _, id := range []string{"SweepHeartbeatAlarm", "DayUnsealedAlarm", "MailboxCursorAgeMinutesAlarm"} {
 		f.demand(text(d.property(id), "TreatMissingData") == "breaching", "%s: silence is not an alarm", id)
+	}
+	return f
+}
+
+// watched are the alarms on what DeadlinesFunction's Watch looks at.
+var watched = []string{"OpenProblemsAlarm", "MailWithoutReceiptHoursAlarm", "DayUnsealedAlarm", "KeysEndingAlarm"}
+
+// looks: a look may come late, or not at all; the next falls into the same period.
+func looks(d document) (f findings) {
+	var minutes int
+	_, err := fmt.Sscanf(text(d.property("DeadlinesFunction", "Events", "Watch", "Properties"), "ScheduleExpression"), "rate(%d minutes)", &minutes)
+	f.demand(err == nil, "Watch: not every so many minutes: %v", err)
+	for _, id := range watched {
+		f.demand(minutes > 0 && number(d.property(id), "Period") >= 2*60*minutes, "%s: no two looks in a period", id)
 	}
 	return f
 }

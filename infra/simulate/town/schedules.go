@@ -63,7 +63,7 @@ func (w *World) closeDays() {
 	}
 }
 
-// alarms is what the sweep looks at for its alarms; now and then is enough here.
+// alarms is what the alarms are told from, but for the ends of chambers' keys, which no history touches; now and then is enough here.
 func (w *World) alarms() {
 	if w.closing || w.life.IntN(3) > 0 && w.now.After(w.Start.AddDate(0, 0, 10)) {
 		return

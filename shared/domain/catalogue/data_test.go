@@ -251,6 +251,9 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// spoken finds a text that addresses somebody, familiarly or formally.
+var spoken = regexp.MustCompile(`\b([Pp]uoi|[Dd]evi|[Hh]ai|[Tt]i|[Tt]u[oaie]?|tuoi|Lei|Suo|Sua|Suoi|Sue)\b`)
+
 func TestSheets(t *testing.T) {
 	for id, o := range data().services {
 		s := o.sheet
@@ -264,6 +267,9 @@ func TestSheets(t *testing.T) {
 			if strings.TrimSpace(text) == "" {
 				t.Errorf("%s has no %s", id, what)
 			}
+		}
+		if spoken.MatchString(s.Remedies) {
+			t.Errorf("%s: the remedies speak to somebody, and stand in letters as well as on pages: %s", id, s.Remedies)
 		}
 		if !slices.Contains([]Effect{NoEffect, Assent, Refusal, Breach}, s.Silence.Effect) {
 			t.Errorf("%s: silence has effect %q", id, s.Silence.Effect)

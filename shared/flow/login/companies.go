@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sportello/shared/domain/application"
@@ -74,16 +75,23 @@ func (d *Desk) remember(ctx context.Context, answer companies) ([]table.Change, 
 	}
 	if items[0].Exists() {
 		last, err := table.Decode[remembered](items[0], schema)
-		if err != nil {
-			return nil, fmt.Errorf("reading companies last known: %w", err)
+		if err != nil { // a later release's: it must not keep anybody out, and stays for that release
+			d.sessions.missed(ctx, fmt.Errorf("reading companies last known: %w", err))
+			return nil, nil
 		}
-		if answer.at.Sub(last.At) < rememberEvery && slices.Equal(last.Companies, answer.list) {
+		if answer.at.Sub(last.At) < rememberEvery && alike(last.Companies, answer.list) {
 			return nil, nil
 		}
 	}
 	item, err := items[0].With(schema, remembered{answer.list, answer.at})
 	item.Expires = answer.at.Add(rememberedLife)
 	return []table.Change{table.Put(item)}, err
+}
+
+// alike tells whether two lists name the same companies; the register promises no order.
+func alike(a, b []Company) bool {
+	byTaxCode := func(a, b Company) int { return strings.Compare(string(a.TaxCode), string(b.TaxCode)) }
+	return slices.Equal(slices.SortedFunc(slices.Values(a), byTaxCode), slices.SortedFunc(slices.Values(b), byTaxCode))
 }
 
 // representative is how a company's profile names the person's part in it.
